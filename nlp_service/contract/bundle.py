@@ -98,6 +98,6 @@ def read_accepted(models: Path) -> Path:
     pointer = models / "accepted.json"
     try:
         raw = json.loads(pointer.read_text(encoding="utf-8"))
-        return (models / raw["path"]).resolve()
+        return (models / str(raw["path"])).resolve()
     except (OSError, ValueError, KeyError, TypeError) as exc:
         raise BundleError(f"model pointer {pointer} cannot be used: {exc}") from exc

@@ -1,0 +1,1 @@
+"""Tables, stores and migrations on SQLite and PostgreSQL."""

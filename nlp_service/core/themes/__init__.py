@@ -1,0 +1,1 @@
+"""Themes: discover, name, match, measure, life cycle."""

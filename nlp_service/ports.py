@@ -1,0 +1,67 @@
+"""The seams of the service: what flows need from the world."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from datetime import datetime
+from typing import Protocol
+
+from nlp_service.contract.calibration import Calibration
+from nlp_service.contract.taxonomy import Taxonomy
+from nlp_service.core.history import CustomerHistory
+from nlp_service.core.labelling import Labelling, ModelIdentity, Scores
+from nlp_service.core.messages import Message
+
+Segments = tuple[str, str]  # message, context; as contract.inputs.compose returns them
+
+
+class Model(Protocol):
+    """A loaded bundle."""
+
+    @property
+    def identity(self) -> ModelIdentity: ...
+    @property
+    def taxonomy(self) -> Taxonomy: ...
+    @property
+    def calibration(self) -> Calibration: ...
+    @property
+    def languages(self) -> tuple[str, ...]: ...
+
+    def score(self, segments: Sequence[Segments]) -> Scores:
+        """Score n messages in order; long text is read in windows. Blocks; safe from several threads."""
+        ...
+
+
+class Scorer(Protocol):
+    """Asynchronous scoring with batching across callers."""
+
+    async def score(self, segments: Sequence[Segments]) -> Scored: ...
+
+
+class Scored(Protocol):
+    """Scores together with the model that gave them and where the time went."""
+
+    @property
+    def scores(self) -> Scores: ...
+    @property
+    def model(self) -> Model: ...
+    @property
+    def stages(self) -> Mapping[str, float]:
+        """Seconds by stage: queue, tokenise, infer."""
+        ...
+
+
+class MessageStore(Protocol):
+    """Messages and their labellings; append-only."""
+
+    def save(self, labelled: Sequence[tuple[Message, Labelling]]) -> Future[None]:
+        """Store each message once per id and each labelling once per message and model version.
+
+        Returns at once; the future resolves after the commit, or raises StorageUnavailable.
+        """
+        ...
+
+    def histories(self, customers: Sequence[str], *, since: datetime) -> Mapping[str, CustomerHistory]:
+        """Current labellings of these customers' messages since a time; a customer without any is absent."""
+        ...

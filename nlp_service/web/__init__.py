@@ -1,0 +1,1 @@
+"""HTTP: app, routes, schemas and the error table."""

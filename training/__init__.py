@@ -1,0 +1,1 @@
+"""Prepare, train, calibrate, export, evaluate, judge and promote models."""
