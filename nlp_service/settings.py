@@ -1,0 +1,50 @@
+"""One frozen object with every setting; each is also an environment variable NLP_SERVICE_<NAME>."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DEFAULT_DATABASE = "sqlite:///data/nlp_service.db"
+
+
+class Settings(BaseSettings):
+    """Read once in main and passed down; nothing reads the environment later."""
+
+    model_config = SettingsConfigDict(env_prefix="NLP_SERVICE_", frozen=True, extra="forbid", env_ignore_empty=True)
+
+    host: str = Field("127.0.0.1", description="Address to listen on. Anything but loopback needs an API key first.")
+    port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one and prints it.")
+    workers: int = Field(1, ge=1, description="Server processes. Each needs about 300 MB and one busy core.")
+    models: Path = Field(Path("models"), description="Folder with the bundles and accepted.json.")
+    database: str = Field(DEFAULT_DATABASE, description="sqlite:///path or postgresql://user:password@host/name.")
+    policy: Path | None = Field(None, description="Priority and routing policy (YAML); the shipped one by default.")
+    sessions: int = Field(0, ge=0, description="ONNX sessions with one thread each; 0 = one per core.")
+    queue_tokens: int = Field(200_000, ge=1, description="Tokens that may wait; more are refused with 429.")
+    cache_entries: int = Field(20_000, ge=0, description="Exact duplicates remembered, about 3 kB each; 0 = none.")
+    default_language: str | None = Field(None, description="ISO 639-1 code assumed where a text has too few words.")
+    keep_raw_text: bool = Field(False, description="Also keep the unmasked text, encrypted; needs encryption_key.")
+    encryption_key: SecretStr | None = Field(None, description="32 bytes in base64; several, newest first, by comma.")
+    public_url: str | None = Field(None, description="Address of this service as people reach it, for links.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
+    log_format: Literal["console", "json"] = Field("console", description="json: one object a line, for collectors.")
+
+    @model_validator(mode="after")
+    def _raw_text_needs_a_key(self) -> Settings:
+        if self.keep_raw_text and self.encryption_key is None:
+            raise ValueError("keep_raw_text is on but encryption_key is not set: set NLP_SERVICE_ENCRYPTION_KEY")
+        return self
+
+    @property
+    def on_loopback(self) -> bool:
+        """Tell whether only this machine can reach the service."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
