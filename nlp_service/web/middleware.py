@@ -1,0 +1,108 @@
+"""Around every request: an id, limits, security headers, time and count."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from nlp_service.adapters.metrics import Metrics
+from nlp_service.web.errors import problem
+
+MAX_BODY = 16 * 1024 * 1024  # bytes; 256 messages of 16,000 Chinese characters
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+}
+_log = structlog.get_logger("nlp_service.access")
+
+
+class RequestContext:
+    """Pure ASGI: gives each request an id, observes its time and adds the security headers."""
+
+    def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        sent = Headers(scope=scope).get("x-request-id", "")
+        request_id = sent if _REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        started = time.perf_counter()
+        status = 500
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = request_id
+                for name, value in _SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_headers)
+        finally:
+            route = scope.get("route")
+            path = getattr(route, "path", "unmatched")
+            seconds = time.perf_counter() - started
+            self._metrics.requests.labels(path, str(status)).inc()
+            self._metrics.latency.labels(path).observe(seconds)
+            _log.debug("request", method=scope["method"], route=path, status=status, ms=round(seconds * 1000, 2))
+
+
+class BodyLimit:
+    """Refuses bodies over a limit with 413, whether announced by Content-Length or found while reading."""
+
+    def __init__(self, app: ASGIApp, *, limit: int = MAX_BODY, upload_limit: int = MAX_BODY) -> None:
+        self._app = app
+        self._limit = limit
+        self._upload_limit = upload_limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        upload = headers.get("content-type", "").startswith("multipart/form-data")
+        limit = self._upload_limit if upload else self._limit
+        announced = headers.get("content-length", "")
+        if announced.isdigit() and int(announced) > limit:
+            await _too_large(limit)(scope, receive, send)
+            return
+        read = 0
+
+        async def limited_receive() -> Message:
+            nonlocal read
+            message = await receive()
+            if message["type"] == "http.request":
+                read += len(message.get("body", b""))
+                if read > limit:
+                    raise _BodyTooLargeError
+            return message
+
+        try:
+            await self._app(scope, limited_receive, send)
+        except _BodyTooLargeError:
+            await _too_large(limit)(scope, receive, send)
+
+
+class _BodyTooLargeError(Exception):
+    pass
+
+
+def _too_large(limit: int) -> ASGIApp:
+    return problem(413, "Body too large", f"The body exceeds {limit} bytes: send fewer or shorter messages.")
