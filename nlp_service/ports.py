@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime
 from typing import Protocol
@@ -12,6 +12,7 @@ from nlp_service.contract.taxonomy import Taxonomy
 from nlp_service.core.history import CustomerHistory
 from nlp_service.core.labelling import Labelling, ModelIdentity, Scores
 from nlp_service.core.messages import Message
+from nlp_service.core.stored import DailyCount, LabelledPage, StoredMessage, Window
 
 Segments = tuple[str, str]  # message, context; as contract.inputs.compose returns them
 
@@ -64,4 +65,28 @@ class MessageStore(Protocol):
 
     def histories(self, customers: Sequence[str], *, since: datetime) -> Mapping[str, CustomerHistory]:
         """Current labellings of these customers' messages since a time; a customer without any is absent."""
+        ...
+
+    def get(self, message_id: str) -> StoredMessage:
+        """Return a message with all its labellings, newest first; raises NotFound."""
+        ...
+
+    def customer(self, customer_id: str, *, limit: int = 200) -> tuple[StoredMessage, ...]:
+        """Return a customer's newest messages, newest first; raises NotFound for one never seen."""
+        ...
+
+    def sealed_text(self, message_id: str) -> bytes | None:
+        """Return the encrypted text as it was sent, None where it was not kept; raises NotFound."""
+        ...
+
+    def models(self, window: Window) -> Mapping[ModelIdentity, int]:
+        """Count the messages of a window that each model version has labelled."""
+        ...
+
+    def labelled(self, window: Window, *, model: ModelIdentity, page: int = 2000) -> Iterator[LabelledPage]:
+        """Stream what one model version said of a window's messages, ascending time, in pages."""
+        ...
+
+    def counts(self, window: Window, *, department: str | None = None) -> tuple[DailyCount, ...]:
+        """Count current labellings by day, department, channel, intent, sentiment, priority and needs_human."""
         ...

@@ -1,0 +1,334 @@
+"""The message store: messages and labellings, appended and read."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from datetime import UTC, date, datetime
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, Row, func, select, tuple_
+
+from nlp_service.adapters.db import documents
+from nlp_service.adapters.db.columns import insert_new, storable, utc_day
+from nlp_service.adapters.db.database import Database
+from nlp_service.adapters.db.tables import labellings, messages
+from nlp_service.adapters.db.tables.messages import current_labellings
+from nlp_service.contract.text import normalise
+from nlp_service.core.history import CustomerHistory, PastMessage
+from nlp_service.core.labelling import Labelling, ModelIdentity
+from nlp_service.core.messages import Message
+from nlp_service.core.stored import DailyCount, LabelledMessage, LabelledPage, StoredMessage, Window
+from nlp_service.errors import NotFound
+
+HISTORY_LIMIT = 200  # newest messages of a customer that a history holds; a bot may have written a million
+PAGE = 2000
+
+Row_ = Row[Any]
+_HISTORY = (
+    messages.c.customer_id,
+    messages.c.id,
+    messages.c.occurred_at,
+    labellings.c.intent,
+    labellings.c.sentiment,
+    labellings.c.sentiment_score,
+    labellings.c.flags,
+    labellings.c.priority,
+)
+_LABELLED = (
+    labellings.c.id,
+    labellings.c.message_id,
+    labellings.c.occurred_at,
+    messages.c.text,
+    messages.c.text_hash,
+    messages.c.channel,
+    messages.c.customer_id,
+    messages.c.customer_tier,
+    messages.c.product,
+    messages.c.region,
+    labellings.c.language,
+    labellings.c.intent,
+    labellings.c.intent_confidence,
+    labellings.c.sentiment,
+    labellings.c.sentiment_score,
+    labellings.c.emotion,
+    labellings.c.flags,
+    labellings.c.priority,
+    labellings.c.department,
+    labellings.c.needs_human,
+    labellings.c.out_of_scope,
+    labellings.c.embedding,
+)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Messages:
+    """ports.MessageStore on a database."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        mask: Callable[[str], str],  # hides personal data in context turns; the text comes masked
+        seal: Callable[[str], bytes] | None = None,  # encrypts the text as it was sent; None: it is not kept
+        clock: Callable[[], datetime] = _now,
+    ) -> None:
+        self._database = database
+        self._mask = mask
+        self._seal = seal
+        self._clock = clock
+
+    def save(self, labelled: Sequence[tuple[Message, Labelling]]) -> Future[None]:
+        """Store each message once per id and each labelling once per message and model version."""
+        now = self._clock()
+        message_rows = [self._message_row(message, labelling, now) for message, labelling in labelled]
+        labelling_rows = [_labelling_row(labelling, now) for _, labelling in labelled]
+        dialect = self._database.dialect
+
+        def insert(connection: Connection) -> None:
+            if not message_rows:
+                return
+            added = insert_new(messages, dialect).returning(messages.c.id, messages.c.occurred_at)
+            occurred = {row.id: row.occurred_at for row in connection.execute(added, message_rows)}
+            if known := [row["id"] for row in message_rows if row["id"] not in occurred]:
+                stored = select(messages.c.id, messages.c.occurred_at).where(messages.c.id.in_(known))
+                occurred.update((row.id, row.occurred_at) for row in connection.execute(stored))
+            rows = [{**row, "occurred_at": occurred[row["message_id"]]} for row in labelling_rows]
+            connection.execute(insert_new(labellings, dialect), rows)
+
+        return self._database.write(insert)
+
+    def histories(self, customers: Sequence[str], *, since: datetime) -> Mapping[str, CustomerHistory]:
+        """Current labellings of these customers' newest messages since a time, at most HISTORY_LIMIT each."""
+        if not customers:
+            return {}
+        rank = func.row_number().over(partition_by=messages.c.customer_id, order_by=messages.c.occurred_at.desc())
+        newest = (
+            select(messages.c.id, rank.label("rank"))
+            .where(messages.c.customer_id.in_(sorted(set(customers))), messages.c.occurred_at >= since)
+            .subquery()
+        )
+        query = (
+            current_labellings()
+            .add_columns(*_HISTORY)
+            .join(newest, newest.c.id == messages.c.id)
+            .where(newest.c.rank <= HISTORY_LIMIT)
+            .order_by(messages.c.occurred_at, messages.c.id)
+        )
+        rows = self._database.read(lambda connection: connection.execute(query).all())
+        past: dict[str, list[PastMessage]] = {}
+        for row in rows:
+            past.setdefault(row.customer_id, []).append(_past(row))
+        return {key: CustomerHistory(customer_id=key, messages=tuple(entries)) for key, entries in past.items()}
+
+    def get(self, message_id: str) -> StoredMessage:
+        """Return a message with all its labellings; raises NotFound."""
+        found = self._messages(messages.c.id == message_id, limit=1)
+        if not found:
+            raise NotFound(f"no message {message_id!r} is stored")
+        return found[0]
+
+    def customer(self, customer_id: str, *, limit: int = HISTORY_LIMIT) -> tuple[StoredMessage, ...]:
+        """Return a customer's newest messages, newest first; raises NotFound for one never seen."""
+        found = self._messages(messages.c.customer_id == customer_id, limit=limit)
+        if not found:
+            raise NotFound(f"no message of customer {customer_id!r} is stored")
+        return found
+
+    def sealed_text(self, message_id: str) -> bytes | None:
+        """Return the encrypted text as it was sent, None where it was not kept; raises NotFound."""
+        query = select(messages.c.raw_text).where(messages.c.id == message_id)
+        row = self._database.read(lambda connection: connection.execute(query).one_or_none())
+        if row is None:
+            raise NotFound(f"no message {message_id!r} is stored")
+        return None if row.raw_text is None else bytes(row.raw_text)
+
+    def models(self, window: Window) -> Mapping[ModelIdentity, int]:
+        """Count the messages of a window that each model version has labelled."""
+        columns = (labellings.c.model_name, labellings.c.model_version)
+        query = select(*columns, func.count().label("n")).where(*_inside(window)).group_by(*columns)
+        rows = self._database.read(lambda connection: connection.execute(query).all())
+        return {ModelIdentity(name=row.model_name, version=row.model_version): row.n for row in rows}
+
+    def labelled(self, window: Window, *, model: ModelIdentity, page: int = PAGE) -> Iterator[LabelledPage]:
+        """Stream what one model version said of a window's messages, ascending time, in pages.
+
+        Each page is a transaction of its own, so that a long run holds nothing; rows added behind the position
+        meanwhile are not seen.
+        """
+        query = (
+            select(*_LABELLED)
+            .join(messages, messages.c.id == labellings.c.message_id)
+            .where(*_inside(window))
+            .where(labellings.c.model_name == model.name, labellings.c.model_version == model.version)
+            .order_by(labellings.c.occurred_at, labellings.c.id)
+            .limit(page)
+        )
+        position = tuple_(labellings.c.occurred_at, labellings.c.id)
+        rows = self._rows(query)
+        while rows:
+            yield _page(rows, model)
+            last = rows[-1]
+            rows = self._rows(query.where(position > (last.occurred_at, last.id))) if len(rows) == page else []
+
+    def counts(self, window: Window, *, department: str | None = None) -> tuple[DailyCount, ...]:
+        """Count current labellings by day, department, channel, intent, sentiment, priority and needs_human."""
+        day = utc_day(labellings.c.occurred_at).label("day")
+        keys = (
+            day,
+            labellings.c.department,
+            messages.c.channel,
+            labellings.c.intent,
+            labellings.c.sentiment,
+            labellings.c.priority,
+            labellings.c.needs_human,
+        )
+        query = current_labellings().add_columns(*keys, func.count().label("n")).where(*_inside(window))
+        if department is not None:
+            query = query.where(labellings.c.department == department)
+        rows = self._rows(query.group_by(*keys).order_by(*keys))
+        return tuple(
+            DailyCount(
+                day=date.fromisoformat(row.day),
+                department=row.department,
+                channel=row.channel,
+                intent=row.intent,
+                sentiment=row.sentiment,
+                priority=row.priority,
+                needs_human=row.needs_human,
+                messages=row.n,
+            )
+            for row in rows
+        )
+
+    def _rows(self, query: Any) -> Sequence[Row_]:
+        return self._database.read(lambda connection: connection.execute(query).all())
+
+    def _messages(self, condition: Any, *, limit: int) -> tuple[StoredMessage, ...]:
+        query = select(messages).where(condition).order_by(messages.c.occurred_at.desc(), messages.c.id).limit(limit)
+
+        def load(connection: Connection) -> tuple[StoredMessage, ...]:
+            rows = connection.execute(query).all()
+            chosen = labellings.c.message_id.in_([row.id for row in rows])
+            newest_first = select(labellings).where(chosen).order_by(labellings.c.id.desc())
+            by_message: dict[str, list[Row_]] = {}
+            for labelling in connection.execute(newest_first):
+                by_message.setdefault(labelling.message_id, []).append(labelling)
+            return tuple(_stored(row, by_message.get(row.id, [])) for row in rows)
+
+        return self._database.read(load)
+
+    def _message_row(self, message: Message, labelling: Labelling, now: datetime) -> dict[str, Any]:
+        return {
+            "id": storable(message.id),
+            "text": labelling.masked_text,
+            "raw_text": None if self._seal is None else self._seal(message.text),
+            "context": [storable(self._mask(turn)) for turn in message.context],
+            "channel": message.channel,
+            "customer_id": message.customer_id,
+            "customer_tier": message.customer_tier,
+            "product": message.product,
+            "region": message.region,
+            "sent_at": message.sent_at,
+            "received_at": now,
+            "occurred_at": message.sent_at or now,
+            "amount": message.amount,
+            "text_hash": text_hash(labelling.masked_text),
+            "language": labelling.language.code,
+        }
+
+
+def text_hash(masked_text: str) -> str:
+    """Return what equal texts share after normalising: 128 bits in hexadecimal."""
+    normalised = storable(normalise(masked_text)).encode()
+    return hashlib.blake2b(normalised, digest_size=16).hexdigest()
+
+
+def _inside(window: Window) -> tuple[Any, Any]:
+    return labellings.c.occurred_at >= window.start, labellings.c.occurred_at < window.end
+
+
+def _labelling_row(labelling: Labelling, now: datetime) -> dict[str, Any]:
+    labels = labelling.labels
+    return {
+        "message_id": storable(labelling.message_id),
+        "model_name": labelling.model.name,
+        "model_version": labelling.model.version,
+        "created_at": labelling.created_at or now,
+        "intent": labels.intent.label,
+        "intent_confidence": labels.intent.confidence,
+        "sentiment": labels.sentiment.label,
+        "sentiment_score": labels.sentiment.score,
+        "emotion": labels.emotion.label,
+        "flags": [flag.label for flag in labels.flags],
+        "urgency": labels.urgency.label,
+        "language": labelling.language.code,
+        "script": labelling.language.script,
+        "priority": labelling.priority.level,
+        "respond_within_minutes": labelling.priority.respond_within_minutes,
+        "department": labelling.route.department,
+        "needs_human": bool(labelling.needs_human),
+        "out_of_scope": labels.out_of_scope,
+        "document": documents.encode(labelling),
+        "embedding": labelling.embedding,
+    }
+
+
+def _past(row: Row_) -> PastMessage:
+    return PastMessage(
+        message_id=row.id,
+        at=row.occurred_at,
+        intent=row.intent,
+        sentiment=row.sentiment,
+        sentiment_score=row.sentiment_score,
+        flags=tuple(row.flags),
+        priority=row.priority,
+    )
+
+
+def _page(rows: Sequence[Row_], model: ModelIdentity) -> LabelledPage:
+    fields = [row._asdict() for row in rows]
+    embeddings = np.stack([entry.pop("embedding") for entry in fields])
+    for entry in fields:
+        del entry["id"]
+        entry["flags"] = tuple(entry["flags"])
+    return LabelledPage(
+        model=model, messages=tuple(LabelledMessage(**entry) for entry in fields), embeddings=embeddings
+    )
+
+
+def _stored(row: Row_, labelling_rows: Sequence[Row_]) -> StoredMessage:
+    message = Message(
+        id=row.id,
+        text=row.text,
+        context=tuple(row.context),
+        channel=row.channel,
+        customer_id=row.customer_id,
+        customer_tier=row.customer_tier,
+        product=row.product,
+        region=row.region,
+        sent_at=row.sent_at,
+        amount=row.amount,
+    )
+    return StoredMessage(
+        message=message,
+        received_at=row.received_at,
+        occurred_at=row.occurred_at,
+        labellings=tuple(_labelling(entry, row.text) for entry in labelling_rows),
+    )
+
+
+def _labelling(row: Row_, masked_text: str) -> Labelling:
+    return documents.decode(
+        row.document,
+        message_id=row.message_id,
+        model=ModelIdentity(name=row.model_name, version=row.model_version),
+        masked_text=masked_text,
+        embedding=row.embedding,
+        created_at=row.created_at,
+    )

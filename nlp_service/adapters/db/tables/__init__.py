@@ -1,0 +1,6 @@
+"""Every table of the service, one file an area; the migrations create them, these definitions query them."""
+
+from nlp_service.adapters.db.tables.base import metadata
+from nlp_service.adapters.db.tables.messages import labellings, messages
+
+__all__ = ["labellings", "messages", "metadata"]
