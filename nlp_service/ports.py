@@ -53,6 +53,16 @@ class Scored(Protocol):
         ...
 
 
+class Sealer(Protocol):
+    """Encryption at rest; ``belongs_to`` names the row, so that a value moved elsewhere does not open."""
+
+    def seal(self, plain: bytes, *, belongs_to: str) -> bytes: ...
+    def open(self, sealed: bytes, *, belongs_to: str) -> bytes: ...
+    def is_current(self, sealed: bytes) -> bool:
+        """Tell whether a value is sealed under the newest key."""
+        ...
+
+
 class MessageStore(Protocol):
     """Messages and their labellings; append-only."""
 
@@ -75,8 +85,8 @@ class MessageStore(Protocol):
         """Return a customer's newest messages, newest first; raises NotFound for one never seen."""
         ...
 
-    def sealed_text(self, message_id: str) -> bytes | None:
-        """Return the encrypted text as it was sent, None where it was not kept; raises NotFound."""
+    def raw_text(self, message_id: str) -> str | None:
+        """Return the text as it was sent, None where it was not kept; raises NotFound."""
         ...
 
     def models(self, window: Window) -> Mapping[ModelIdentity, int]:

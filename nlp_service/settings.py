@@ -29,13 +29,14 @@ class Settings(BaseSettings):
     default_language: str | None = Field(None, description="ISO 639-1 code assumed where a text has too few words.")
     keep_raw_text: bool = Field(False, description="Also keep the unmasked text, encrypted; needs encryption_key.")
     encryption_key: SecretStr | None = Field(None, description="32 bytes in base64; several, newest first, by comma.")
+    encryption_key_file: Path | None = Field(None, description="File with such keys, one a line, instead.")
     public_url: str | None = Field(None, description="Address of this service as people reach it, for links.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     log_format: Literal["console", "json"] = Field("console", description="json: one object a line, for collectors.")
 
     @model_validator(mode="after")
     def _raw_text_needs_a_key(self) -> Settings:
-        if self.keep_raw_text and self.encryption_key is None:
+        if self.keep_raw_text and self.encryption_key is None and self.encryption_key_file is None:
             raise ValueError("keep_raw_text is on but encryption_key is not set: set NLP_SERVICE_ENCRYPTION_KEY")
         return self
 

@@ -108,14 +108,14 @@ class MemoryMessages:
         self,
         *,
         mask: Callable[[str], str] = lambda text: text,
-        seal: Callable[[str], bytes] | None = None,
+        keep_raw_text: bool = False,
         clock: Callable[[], datetime] | None = None,
     ) -> None:
         self._mask = mask
-        self._seal = seal
+        self._keep_raw_text = keep_raw_text
         self._clock = clock or FixedClock()
         self._messages: dict[str, StoredMessage] = {}
-        self._sealed: dict[str, bytes] = {}
+        self._raw: dict[str, str] = {}
         self.failure: Exception | None = None  # set it to see what callers do when storing fails
 
     def save(self, labelled: Sequence[tuple[Message, Labelling]]) -> Future[None]:
@@ -152,10 +152,10 @@ class MemoryMessages:
             raise NotFound(f"no message of customer {customer_id!r} is stored")
         return tuple(found)
 
-    def sealed_text(self, message_id: str) -> bytes | None:
-        """Return the encrypted text as it was sent, None where it was not kept; raises NotFound."""
+    def raw_text(self, message_id: str) -> str | None:
+        """Return the text as it was sent, None where it was not kept; raises NotFound."""
         self.get(message_id)
-        return self._sealed.get(message_id)
+        return self._raw.get(message_id)
 
     def models(self, window: Window) -> Mapping[ModelIdentity, int]:
         """Count the messages of a window that each model version has labelled."""
@@ -191,8 +191,8 @@ class MemoryMessages:
             masked = replace(message, text=labelling.masked_text, context=context)
             occurred = message.sent_at or now
             stored = StoredMessage(message=masked, received_at=now, occurred_at=occurred, labellings=())
-            if self._seal is not None:
-                self._sealed[message.id] = self._seal(message.text)
+            if self._keep_raw_text:
+                self._raw[message.id] = message.text
         if all(known.model != labelling.model for known in stored.labellings):
             text, created = stored.message.text, labelling.created_at or now
             newest = replace(labelling, masked_text=text, created_at=created)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -12,6 +13,7 @@ import pytest
 
 from nlp_service.adapters.db.database import Database
 from nlp_service.adapters.db.messages import Messages
+from nlp_service.adapters.sealing import AesSealer
 from nlp_service.core.labelling import Labelling, ModelIdentity
 from nlp_service.core.stored import Window
 from nlp_service.errors import NotFound
@@ -19,6 +21,7 @@ from nlp_service.ports import MessageStore
 from nlp_service.testing import START, FixedClock, MemoryMessages
 from tests.examples import MODEL, labelling, message
 
+KEY = base64.b64encode(bytes(range(32))).decode()
 NEWER = ModelIdentity(name="feedback", version="1.1.0")
 ALWAYS = Window(start=datetime(2000, 1, 1, tzinfo=UTC), end=datetime(2100, 1, 1, tzinfo=UTC))
 
@@ -42,13 +45,11 @@ def store(opened: Database | None, clock: FixedClock) -> MessageStore:
     def mask(turn: str) -> str:
         return turn.replace("13800138000", "[手机]")
 
-    def seal(text: str) -> bytes:
-        return b"sealed:" + text.encode()
-
     if opened is None:
-        return MemoryMessages(mask=mask, seal=seal, clock=clock)
+        return MemoryMessages(mask=mask, keep_raw_text=True, clock=clock)
     empty(opened)
-    return Messages(opened, mask=mask, seal=seal, clock=clock)
+    sealer = AesSealer.load(KEY)
+    return Messages(opened, mask=mask, sealer=sealer, keep_raw_text=True, clock=clock)
 
 
 def empty(database: Database) -> None:
@@ -82,7 +83,7 @@ def test_a_message_comes_back_whole_and_masked(store: MessageStore, clock: Fixed
     (kept,) = stored.labellings
     assert replace(kept, embedding=opinion.embedding) == replace(opinion, created_at=clock.now)
     assert np.allclose(kept.embedding, opinion.embedding, atol=1e-3)
-    assert store.sealed_text("m-1") == b"sealed:" + given.text.encode()
+    assert store.raw_text("m-1") == given.text
 
 
 def test_an_id_sent_twice_is_stored_once(store: MessageStore) -> None:
@@ -196,6 +197,6 @@ def test_what_is_not_there_is_said_by_name(store: MessageStore) -> None:
     with pytest.raises(NotFound, match="'absent'"):
         store.customer("absent")
     with pytest.raises(NotFound, match="'absent'"):
-        store.sealed_text("absent")
+        store.raw_text("absent")
     assert list(store.labelled(ALWAYS, model=MODEL)) == []
     store.save([]).result(10)

@@ -22,6 +22,7 @@ from nlp_service.core.labelling import Labelling, ModelIdentity
 from nlp_service.core.messages import Message
 from nlp_service.core.stored import DailyCount, LabelledMessage, LabelledPage, StoredMessage, Window
 from nlp_service.errors import NotFound
+from nlp_service.ports import Sealer
 
 HISTORY_LIMIT = 200  # newest messages of a customer that a history holds; a bot may have written a million
 PAGE = 2000
@@ -75,12 +76,14 @@ class Messages:
         database: Database,
         *,
         mask: Callable[[str], str],  # hides personal data in context turns; the text comes masked
-        seal: Callable[[str], bytes] | None = None,  # encrypts the text as it was sent; None: it is not kept
+        sealer: Sealer | None = None,  # for the text as it was sent
+        keep_raw_text: bool = False,  # needs the sealer
         clock: Callable[[], datetime] = _now,
     ) -> None:
         self._database = database
         self._mask = mask
-        self._seal = seal
+        self._sealer = sealer
+        self._keep_raw_text = keep_raw_text
         self._clock = clock
 
     def save(self, labelled: Sequence[tuple[Message, Labelling]]) -> Future[None]:
@@ -140,13 +143,15 @@ class Messages:
             raise NotFound(f"no message of customer {customer_id!r} is stored")
         return found
 
-    def sealed_text(self, message_id: str) -> bytes | None:
-        """Return the encrypted text as it was sent, None where it was not kept; raises NotFound."""
+    def raw_text(self, message_id: str) -> str | None:
+        """Return the text as it was sent, None where it was not kept; raises NotFound."""
         query = select(messages.c.raw_text).where(messages.c.id == message_id)
         row = self._database.read(lambda connection: connection.execute(query).one_or_none())
         if row is None:
             raise NotFound(f"no message {message_id!r} is stored")
-        return None if row.raw_text is None else bytes(row.raw_text)
+        if row.raw_text is None or self._sealer is None:
+            return None
+        return self._sealer.open(bytes(row.raw_text), belongs_to=raw_text_owner(message_id)).decode()
 
     def models(self, window: Window) -> Mapping[ModelIdentity, int]:
         """Count the messages of a window that each model version has labelled."""
@@ -206,6 +211,12 @@ class Messages:
             for row in rows
         )
 
+    def _sealed(self, message: Message) -> bytes | None:
+        if self._sealer is None or not self._keep_raw_text:
+            return None
+        plain = message.text.encode("utf-8", "replace")
+        return self._sealer.seal(plain, belongs_to=raw_text_owner(storable(message.id)))
+
     def _rows(self, query: Any) -> Sequence[Row_]:
         return self._database.read(lambda connection: connection.execute(query).all())
 
@@ -227,7 +238,7 @@ class Messages:
         return {
             "id": storable(message.id),
             "text": labelling.masked_text,
-            "raw_text": None if self._seal is None else self._seal(message.text),
+            "raw_text": self._sealed(message),
             "context": [storable(self._mask(turn)) for turn in message.context],
             "channel": message.channel,
             "customer_id": message.customer_id,
@@ -241,6 +252,11 @@ class Messages:
             "text_hash": text_hash(labelling.masked_text),
             "language": labelling.language.code,
         }
+
+
+def raw_text_owner(message_id: str) -> str:
+    """Name what a sealed text belongs to."""
+    return f"message {message_id!r}"
 
 
 def text_hash(masked_text: str) -> str:
