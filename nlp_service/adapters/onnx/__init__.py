@@ -1,0 +1,5 @@
+"""The model bundle in ONNX Runtime."""
+
+from nlp_service.adapters.onnx.load import OnnxModel
+
+__all__ = ["OnnxModel"]
