@@ -16,6 +16,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from nlp_service.contract.calibration import Abstention, Calibration
+from nlp_service.contract.encode import Reading
+from nlp_service.contract.encode import Window as EncodedWindow
 from nlp_service.contract.taxonomy import Taxonomy
 from nlp_service.contract.text import normalise
 from nlp_service.core.history import CustomerHistory, PastMessage
@@ -99,6 +101,56 @@ class FakeModel:
         for bucket, count in pairs.items():
             total += np.float32(count) * self._vectors[bucket]
         return total / np.float32(max(len(framed), 1))
+
+
+class FakeEngine(FakeModel):
+    """adapters.batching.Engine: a FakeModel whose steps can be taken one by one, each long message in windows.
+
+    A window's token ids are the code points of both segments.
+    """
+
+    def __init__(
+        self, taxonomy: Taxonomy, *, version: str = "0.0.1", size: int = 64, window: int = 64, concurrency: int = 2
+    ) -> None:
+        super().__init__(taxonomy, version=version, size=size)
+        self.concurrency = concurrency
+        self._window = window
+
+    def score(self, segments: Sequence[Segments]) -> Scores:
+        """Score n messages in order, as a batcher would."""
+        readings = self.tokenise(segments)
+        rows = [self.combine(reading, self.infer(reading.windows)) for reading in readings]
+        return self.unpack(np.stack(rows), [reading.truncated for reading in readings]) if rows else super().score([])
+
+    def tokenise(self, segments: Sequence[Segments]) -> list[Reading]:
+        return [self._read(message, context) for message, context in segments]
+
+    def infer(self, windows: Sequence[EncodedWindow]) -> FloatArray:
+        texts = [("".join(map(chr, item.ids[: item.boundary])), _after(item)) for item in windows]
+        scores = super().score(texts)
+        heads = (scores.intent, scores.sentiment, scores.emotion, scores.flags, scores.priority)
+        return np.concatenate([*heads, scores.scope[:, None], scores.embedding], axis=1)
+
+    def combine(self, reading: Reading, rows: FloatArray) -> FloatArray:
+        assert len(reading.windows) == len(rows)
+        return np.asarray(rows.mean(axis=0), dtype=np.float32)
+
+    def unpack(self, rows: FloatArray, truncated: Sequence[bool]) -> Scores:
+        ends = np.cumsum([weights.shape[1] for weights in self._heads.values()])
+        parts = dict(zip([*self._heads, "embedding"], np.split(rows, ends, axis=1), strict=True))
+        return Scores(**{**parts, "scope": parts["scope"][:, 0]}, truncated=np.array(truncated, dtype=np.bool_))
+
+    def _read(self, message: str, context: str) -> Reading:
+        if len(message) <= self._window:
+            ids = [ord(char) for char in message + context]
+            return Reading((EncodedWindow(ids, len(message)),), truncated=False)
+        starts = range(0, len(message), self._window)
+        pieces = [[ord(char) for char in message[start : start + self._window]] for start in starts]
+        return Reading(tuple(EncodedWindow(piece, len(piece)) for piece in pieces), truncated=False)
+
+
+def _after(window: EncodedWindow) -> str:
+    return "".join(map(chr, window.ids[window.boundary :]))
 
 
 class MemoryMessages:

@@ -35,6 +35,7 @@ class OnnxModel:
         taxonomy: Taxonomy,
         calibration: Calibration,
         tokenizer: SegmentTokenizer,
+        columns: Columns,
         sessions: Sequence[ort.InferenceSession],
     ) -> None:
         self.identity = ModelIdentity(name=manifest.name, version=manifest.version)
@@ -43,7 +44,7 @@ class OnnxModel:
         self.languages = manifest.languages
         self.concurrency = len(sessions)  # passes that may run at once
         self._tokenizer = tokenizer
-        self._columns = Columns.of_bundle(taxonomy, manifest.embedding_size)
+        self._columns = columns
         self._idle: queue.SimpleQueue[ort.InferenceSession] = queue.SimpleQueue()
         for session in sessions:
             self._idle.put(session)
@@ -65,15 +66,15 @@ class OnnxModel:
                 f"bundle {folder} was trained for taxonomy {manifest.taxonomy_fingerprint}, "
                 f"its taxonomy.yaml is {taxonomy.fingerprint}: take the file that it was trained with"
             )
-        model = cls(
+        columns = Columns.of_bundle(taxonomy, manifest.embedding_size)
+        return cls(
             manifest=manifest,
             taxonomy=taxonomy,
             calibration=read_calibration(folder / "calibration.json"),
             tokenizer=SegmentTokenizer.load(folder / "tokenizer.json", max_tokens=manifest.max_tokens),
-            sessions=[open_session(folder / "model.onnx") for _ in range(sessions)],
+            columns=columns,
+            sessions=[open_session(folder / "model.onnx", columns) for _ in range(sessions)],
         )
-        model._check_widths(folder)
-        return model
 
     def score(self, segments: Sequence[Segments]) -> Scores:
         """Score n messages in order, in passes of similar length on all sessions."""
@@ -138,12 +139,3 @@ class OnnxModel:
             merged[row] = self.combine(reading, packed[start : start + len(reading.windows)])
             start += len(reading.windows)
         return self.unpack(merged, truncated)
-
-    def _check_widths(self, folder: Path) -> None:
-        bos, eos = self._tokenizer.bos, self._tokenizer.eos
-        found = self.infer([Window([bos, eos], 2)]).shape[1]
-        if found != self._columns.total:
-            raise BundleError(
-                f"model {folder / 'model.onnx'} gives {found} values a message, its taxonomy and embedding size "
-                f"need {self._columns.total}: export it again with this taxonomy"
-            )

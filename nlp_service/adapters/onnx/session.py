@@ -33,22 +33,6 @@ def session_options() -> ort.SessionOptions:
     return options
 
 
-def open_session(path: Path) -> ort.InferenceSession:
-    """Load a model; raises BundleError naming the file and what is missing in it."""
-    try:
-        session = ort.InferenceSession(str(path), session_options(), providers=["CPUExecutionProvider"])
-    except Exception as exc:  # the runtime's own exceptions share no narrower base
-        raise BundleError(f"model {path} cannot be loaded: {exc}") from exc
-    for kind, needed, found in (
-        ("input", INPUTS, {item.name for item in session.get_inputs()}),
-        ("output", OUTPUTS, {item.name for item in session.get_outputs()}),
-    ):
-        missing = [name for name in needed if name not in found]
-        if missing:
-            raise BundleError(f"model {path} has no {kind} {', '.join(missing)}; it has {', '.join(sorted(found))}")
-    return session
-
-
 class Columns:
     """Where each output lies in a packed row: all outputs of a message side by side, in the order of OUTPUTS."""
 
@@ -70,6 +54,31 @@ class Columns:
                 EMBEDDING: embedding_size,
             }
         )
+
+
+def open_session(path: Path, columns: Columns) -> ort.InferenceSession:
+    """Load a model and try it; raises BundleError naming the file and what does not fit."""
+    try:
+        session = ort.InferenceSession(str(path), session_options(), providers=["CPUExecutionProvider"])
+    except Exception as exc:  # the runtime's own exceptions share no narrower base
+        raise BundleError(f"model {path} cannot be loaded: {exc}") from exc
+    for kind, needed, found in (
+        ("input", INPUTS, {item.name for item in session.get_inputs()}),
+        ("output", OUTPUTS, {item.name for item in session.get_outputs()}),
+    ):
+        missing = [name for name in needed if name not in found]
+        if missing:
+            raise BundleError(f"model {path} has no {kind} {', '.join(missing)}; it has {', '.join(sorted(found))}")
+    one = np.zeros((1, 1), dtype=np.int64)
+    tried = session.run(OUTPUTS, dict.fromkeys(INPUTS, one) | {"attention_mask": one + 1})
+    for name, output in zip(OUTPUTS, tried, strict=True):
+        expected = columns.of[name].stop - columns.of[name].start
+        if output.size != expected:
+            raise BundleError(
+                f"model {path}: {name} has {output.size} columns, taxonomy and manifest need {expected}: "
+                "export it again with this taxonomy"
+            )
+    return session
 
 
 def infer(session: ort.InferenceSession, inputs: Inputs) -> FloatArray:
