@@ -1,1 +1,149 @@
 """The composition root: builds the parts from the settings and puts them together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from nlp_service.adapters.batching import Batcher
+from nlp_service.adapters.db.database import Database
+from nlp_service.adapters.db.messages import Messages
+from nlp_service.adapters.db.migrations.run import migrate
+from nlp_service.adapters.language import LanguageIdentifier
+from nlp_service.adapters.metrics import Metrics
+from nlp_service.adapters.onnx import OnnxModel
+from nlp_service.contract.bundle import read_accepted
+from nlp_service.contract.taxonomy import Taxonomy
+from nlp_service.core.decision import IdentifyLanguage, Judge, decide, prepare
+from nlp_service.core.history import CustomerHistory
+from nlp_service.core.labelling import Labelling
+from nlp_service.core.messages import Message
+from nlp_service.core.policy import Policy, default_policy, load_policy
+from nlp_service.core.privacy import find_pii, mask
+from nlp_service.errors import PolicyError
+from nlp_service.flows.classify import Classify, judge_of
+from nlp_service.ports import Model
+from nlp_service.settings import Settings
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def mask_text(text: str) -> str:
+    return mask(text, find_pii(text))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labeller:
+    """Labels many messages without a server or a database: the command line and bulk jobs."""
+
+    model: Model
+    judge: Judge
+    identify: IdentifyLanguage
+    now: Callable[[], datetime] = now
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        return self.model.taxonomy
+
+    def label(self, messages: Sequence[Message]) -> list[Labelling]:
+        """Return one labelling per message, in order; no customer history is known."""
+        if not messages:
+            return []
+        prepared = [prepare(message, self.identify) for message in messages]
+        scores = self.model.score([item.segments for item in prepared])
+        histories = [CustomerHistory(customer_id=message.customer_id) for message in messages]
+        at = self.now()
+        decided = decide(prepared, scores, histories, self.judge, at=at)
+        return [replace(labelling, created_at=at) for labelling in decided]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """Everything that a serving process holds."""
+
+    settings: Settings
+    metrics: Metrics
+    database: Database
+    batcher: Batcher
+    messages: Messages
+    classify: Classify
+
+    @property
+    def model(self) -> Model:
+        return self.batcher.model
+
+
+def open_labeller(settings: Settings, *, bundle: Path | None = None) -> Labeller:
+    """Load a bundle and the policy; raises ConfigurationError saying what does not fit."""
+    model = load_model(settings, bundle)
+    return Labeller(
+        model=model,
+        judge=judge_of(model, open_policy(settings, model.taxonomy)),
+        identify=open_language(settings, model),
+    )
+
+
+def load_model(settings: Settings, bundle: Path | None = None) -> OnnxModel:
+    """Load the given or the accepted bundle with one session per core unless set otherwise."""
+    folder = bundle or read_accepted(settings.models)
+    return OnnxModel.load(folder, sessions=settings.sessions or len(os.sched_getaffinity(0)))
+
+
+def open_language(settings: Settings, model: Model) -> IdentifyLanguage:
+    return LanguageIdentifier.load(model.languages, default=settings.default_language).identify
+
+
+def open_policy(settings: Settings, taxonomy: Taxonomy) -> Policy:
+    """Return the operator's policy, or the shipped one."""
+    if settings.policy is None:
+        return default_policy(taxonomy)
+    try:
+        text = settings.policy.read_text(encoding="utf-8")
+    except OSError as exc:
+        raise PolicyError(f"policy {settings.policy} cannot be read: {exc}") from exc
+    return load_policy(text, taxonomy, where=str(settings.policy))
+
+
+def open_database(settings: Settings) -> Database:
+    """Migrate the database and open it."""
+    migrate(settings.database)
+    return Database.open(settings.database)
+
+
+@contextmanager
+def open_service(settings: Settings) -> Iterator[Service]:
+    """Open everything, warmed up; close in reverse order, storing what was answered."""
+    metrics = Metrics()
+    model = load_model(settings)
+    policy = open_policy(settings, model.taxonomy)
+    database = open_database(settings)
+    try:
+        model.warm_up()
+        metrics.serving(model.identity)
+        batcher = Batcher(
+            model, queue_tokens=settings.queue_tokens, cache_entries=settings.cache_entries, observer=metrics
+        )
+        messages = Messages(database, mask=mask_text)
+        classify = Classify(
+            scorer=batcher,
+            identify=open_language(settings, model),
+            policy=lambda: policy,
+            now=now,
+            store=messages,
+        )
+        yield Service(
+            settings=settings,
+            metrics=metrics,
+            database=database,
+            batcher=batcher,
+            messages=messages,
+            classify=classify,
+        )
+    finally:
+        database.close()

@@ -10,7 +10,7 @@ from typing import Protocol
 from nlp_service.contract.calibration import Calibration
 from nlp_service.contract.taxonomy import Taxonomy
 from nlp_service.core.history import CustomerHistory
-from nlp_service.core.labelling import Labelling, ModelIdentity, Scores
+from nlp_service.core.labelling import Labelling, ModelIdentity, Scores, ThemeMatch
 from nlp_service.core.messages import Message
 from nlp_service.core.stored import DailyCount, LabelledPage, StoredMessage, Window
 
@@ -99,4 +99,12 @@ class MessageStore(Protocol):
 
     def counts(self, window: Window, *, department: str | None = None) -> tuple[DailyCount, ...]:
         """Count current labellings by day, department, channel, intent, sentiment, priority and needs_human."""
+        ...
+
+
+class ThemeMatcher(Protocol):
+    """Finds the themes of a message within the request."""
+
+    def match(self, labelling: Labelling) -> tuple[ThemeMatch, ...]:
+        """Return the themes above their own thresholds, nearest first; reads memory alone."""
         ...

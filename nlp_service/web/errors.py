@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -16,6 +16,15 @@ from starlette.exceptions import HTTPException
 from nlp_service import errors
 
 _log = structlog.get_logger(__name__)
+
+
+class InvalidBody(errors.InputError):
+    """A body breaks its schema; ``faults`` are pydantic's."""
+
+    def __init__(self, faults: Sequence[Any]) -> None:
+        super().__init__("the request breaks its schema")
+        self.faults = faults
+
 
 STATUS: Mapping[type[errors.NlpServiceError], tuple[int, str]] = {
     errors.InvalidMessage: (422, "Invalid message"),
@@ -60,6 +69,8 @@ def install(app: FastAPI) -> None:
 
 def _on_service_error(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, errors.NlpServiceError)
+    if isinstance(exc, InvalidBody):
+        return validation_problem(exc.faults)
     status, title = status_of(exc)
     headers = {}
     extra: dict[str, Any] = {}

@@ -28,9 +28,8 @@ _log = structlog.get_logger("nlp_service.access")
 class RequestContext:
     """Pure ASGI: gives each request an id, observes its time and adds the security headers."""
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -59,8 +58,9 @@ class RequestContext:
             route = scope.get("route")
             path = getattr(route, "path", "unmatched")
             seconds = time.perf_counter() - started
-            self._metrics.requests.labels(path, str(status)).inc()
-            self._metrics.latency.labels(path).observe(seconds)
+            metrics: Metrics = scope["app"].state.service.metrics
+            metrics.requests.labels(path, str(status)).inc()
+            metrics.latency.labels(path).observe(seconds)
             _log.debug("request", method=scope["method"], route=path, status=status, ms=round(seconds * 1000, 2))
 
 

@@ -1,1 +1,1 @@
-"""What the API takes and gives, as pydantic models for validation and documentation."""
+"""Documents that only the API speaks of."""

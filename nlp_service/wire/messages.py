@@ -5,9 +5,10 @@ from __future__ import annotations
 import uuid
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError
 
 from nlp_service.core.messages import MAX_BATCH, MAX_CONTEXT_TURNS, MAX_TEXT_LENGTH, Message
+from nlp_service.errors import InvalidMessage
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT_LENGTH, pattern=r"\S")]
 ShortText = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -71,3 +72,20 @@ class BatchIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     messages: list[MessageIn] = Field(min_length=1, max_length=MAX_BATCH, description="1 to 256 messages.")
+
+
+def parse_message(raw: object) -> tuple[Message, tuple[str, ...]]:
+    """Build a message from one parsed line of a file; returns it with the unknown fields passed over.
+
+    Raises:
+        InvalidMessage: not an object, or a field breaks the schema; the fields are named.
+    """
+    if not isinstance(raw, dict):
+        raise InvalidMessage(f"expected a JSON object, got {type(raw).__name__}")
+    known = {key: value for key, value in raw.items() if key in MessageIn.model_fields and value is not None}
+    unknown = tuple(sorted(str(key) for key in raw if key not in MessageIn.model_fields))
+    try:
+        return MessageIn.model_validate(known).to_message(), unknown
+    except ValidationError as exc:
+        faults = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in exc.errors()[:5])
+        raise InvalidMessage(faults, field=str(exc.errors()[0]["loc"][0])) from exc

@@ -1,0 +1,40 @@
+# Two commands do all the set-up: `make serve` and `make test`.
+PYTHON ?= python3
+SERVE_VENV := .venv
+TEST_VENV := .venv-test
+CORPORA ?= ../shared/corpora
+
+.PHONY: serve test lint train quality bench soak clean
+
+$(SERVE_VENV)/.done: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version) if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(SERVE_VENV)
+	$(SERVE_VENV)/bin/pip install --quiet --editable .
+	touch $@
+
+$(TEST_VENV)/.done: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version) if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(TEST_VENV)
+	$(TEST_VENV)/bin/pip install --quiet --editable '.[train,test]'
+	touch $@
+
+serve: $(SERVE_VENV)/.done  ## install what serving needs and serve on 127.0.0.1:8080
+	$(SERVE_VENV)/bin/nlp-service serve
+
+lint: $(TEST_VENV)/.done
+	$(TEST_VENV)/bin/ruff check .
+	$(TEST_VENV)/bin/ruff format --check .
+	$(TEST_VENV)/bin/mypy
+	$(TEST_VENV)/bin/lint-imports
+
+test: lint  ## install what the tests need and run them all
+	$(TEST_VENV)/bin/python -m pytest -n 2
+
+train: $(TEST_VENV)/.done  ## from corpora to a bundle
+	$(TEST_VENV)/bin/python -m training run --corpora $(CORPORA) --recipe training/recipes/full.yaml --out runs/full
+
+quality: $(TEST_VENV)/.done  ## every quality figure of the accepted bundle
+	$(TEST_VENV)/bin/python -m training.evaluate --corpora $(CORPORA)
+
+clean:
+	rm -rf $(SERVE_VENV) $(TEST_VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,102 @@
+"""Everything decided about one message: what is prepared before the encoder and what follows from its scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from nlp_service.contract.calibration import Calibration
+from nlp_service.contract.inputs import compose
+from nlp_service.contract.taxonomy import Taxonomy
+from nlp_service.contract.text import has_words
+from nlp_service.core.customers import customer_tags
+from nlp_service.core.history import CustomerHistory
+from nlp_service.core.labelling import Labelling, Language, ModelIdentity, PiiSpan, Scores
+from nlp_service.core.labels import abstain, calibrate
+from nlp_service.core.messages import Message
+from nlp_service.core.policy import Facts, Policy, prioritise, route
+from nlp_service.core.privacy import find_pii, mask
+
+IdentifyLanguage = Callable[[str], Language]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A message made ready for the encoder."""
+
+    message: Message
+    segments: tuple[str, str]  # message and context, normalised
+    language: Language
+    pii: tuple[PiiSpan, ...]
+    masked_text: str
+    words: bool  # any letter or digit in the text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judge:
+    """What one model and one policy need to decide."""
+
+    model: ModelIdentity
+    taxonomy: Taxonomy
+    calibration: Calibration
+    policy: Policy
+
+
+def prepare(message: Message, identify: IdentifyLanguage) -> Prepared:
+    """Find personal data and the language, and compose the encoder's two segments."""
+    pii = find_pii(message.text)
+    segments = compose(message.text, message.context)
+    return Prepared(
+        message=message,
+        segments=segments,
+        language=identify(segments[0]),
+        pii=pii,
+        masked_text=mask(message.text, pii),
+        words=has_words(segments[0]),
+    )
+
+
+def decide(
+    prepared: Sequence[Prepared], scores: Scores, histories: Sequence[CustomerHistory], judge: Judge, *, at: datetime
+) -> list[Labelling]:
+    """Return the labellings of n messages, in order.
+
+    Args:
+        prepared: n messages.
+        scores: n rows.
+        histories: n histories, empty where nothing is known.
+        judge: the model, taxonomy, calibration and policy that decide.
+        at: now, aware; the time of messages without one.
+    """
+    labelled = calibrate(scores, judge.calibration, judge.taxonomy)
+    promise = judge.calibration.for_target(judge.policy.target_accuracy)
+    results = []
+    for row, (item, labels, history) in enumerate(zip(prepared, labelled, histories, strict=True)):
+        facts = Facts(
+            labels=labels, message=item.message, language=item.language, history=history, at=item.message.sent_at or at
+        )
+        priority = prioritise(facts, judge.policy, judge.taxonomy)
+        results.append(
+            Labelling(
+                message_id=item.message.id,
+                labels=labels,
+                language=item.language,
+                priority=priority,
+                route=route(facts, priority, judge.policy, judge.taxonomy),
+                needs_human=abstain(
+                    labels,
+                    item.language,
+                    words=item.words,
+                    threshold=promise.threshold,
+                    scope_threshold=judge.calibration.scope_threshold,
+                ),
+                pii=item.pii,
+                masked_text=item.masked_text,
+                truncated=bool(scores.truncated[row]),
+                model=judge.model,
+                embedding=scores.embedding[row],
+                customer_tags=customer_tags(history, labels, at=facts.at),
+            )
+        )
+    return results

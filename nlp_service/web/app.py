@@ -1,0 +1,71 @@
+"""The application: routes, limits, errors and documentation put together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from nlp_service import __version__
+from nlp_service.bootstrap import Service, open_service
+from nlp_service.settings import Settings
+from nlp_service.web import errors
+from nlp_service.web.middleware import BodyLimit, RequestContext
+from nlp_service.web.routes import classify, customers, health
+from nlp_service.web.schemas.problems import Problem
+
+OpenService = Callable[[], AbstractContextManager[Service]]
+
+_DESCRIPTION = """
+Understands what customers say: intent, sentiment, emotion, flags, language, priority and department of each message,
+with calibrated confidences and an honest “a person must look”. Errors are RFC 9457 problem documents.
+"""
+
+
+def create_app(settings: Settings, *, opened: Service | None = None) -> FastAPI:
+    """Build the application; ``opened`` is a service that the caller opened and closes, else it opens its own."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        if opened is not None:
+            app.state.service = opened
+            yield
+            await opened.batcher.close()
+            return
+        with open_service(settings) as service:
+            app.state.service = service
+            yield
+            await service.batcher.close()
+
+    app = FastAPI(
+        title="nlp-service",
+        version=__version__,
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,  # the stock page loads its scripts from outside
+        redoc_url=None,
+        responses={422: {"model": Problem, "description": "The request cannot be used; the fields are named."}},
+    )
+    errors.install(app)
+    for module in (classify, customers, health):
+        app.include_router(module.router)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(RequestContext)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    return app
+
+
+def from_environment() -> FastAPI:
+    """Factory for server processes that each open their own service."""
+    return create_app(Settings())
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    if app.openapi_schema is None:
+        app.openapi_schema = get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=app.routes
+        )
+    return app.openapi_schema

@@ -1,0 +1,1 @@
+"""One file per area; handlers parse, call and render."""

@@ -1,0 +1,76 @@
+"""POST /classify."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Request, Response
+
+from nlp_service.core.answer import answer
+from nlp_service.flows.classify import Classified
+from nlp_service.web.request import ServiceDep, parse_body, read_text
+from nlp_service.web.schemas.problems import Problem
+from nlp_service.wire.answers import AnswerOut, BatchOut
+from nlp_service.wire.messages import EXAMPLE_MESSAGE, BatchIn, MessageIn
+
+router = APIRouter(tags=["classify"])
+
+_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "anyOf": [
+                        {"$ref": "#/components/schemas/MessageIn"},
+                        {"$ref": "#/components/schemas/BatchIn"},
+                    ]
+                },
+                "examples": {
+                    "one": {"summary": "One message", "value": EXAMPLE_MESSAGE},
+                    "batch": {"summary": "Several", "value": {"messages": [EXAMPLE_MESSAGE, {"text": "谢谢"}]}},
+                },
+            }
+        },
+    }
+}
+
+
+@router.post(
+    "/classify",
+    summary="Label one message or up to 256",
+    response_model=AnswerOut | BatchOut,
+    responses={
+        400: {"model": Problem, "description": "Not JSON, or not UTF-8."},
+        413: {"model": Problem, "description": "The body is too large."},
+        429: {"model": Problem, "description": "The queue is full: wait for Retry-After seconds."},
+        503: {"model": Problem, "description": "The answer could not be stored: send again under the same ids."},
+    },
+    openapi_extra=_BODY,
+)
+async def classify(request: Request, service: ServiceDep) -> Response:
+    """Answer one object with one object, or `{"messages": […]}` with `{"results": […]}` in the same order."""
+    body = await read_text(request)
+    batch = parse_body(BatchIn, body) if _is_batch(body) else None
+    messages = batch.messages if batch else [parse_body(MessageIn, body)]
+    classified = await service.classify([message.to_message() for message in messages])
+    service.metrics.labelled(classified.labellings)
+    service.metrics.stages(classified.stages)
+    answers = [answer(labelling, classified.model.taxonomy) for labelling in classified.labellings]
+    content = orjson.dumps({"results": answers} if batch else answers[0])
+    return Response(content, media_type="application/json", headers=_headers(classified))
+
+
+def _is_batch(body: bytes) -> bool:
+    """Tell a batch from a message by its key, so that faults are reported against the right schema."""
+    try:
+        parsed = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(parsed, dict) and "messages" in parsed
+
+
+def _headers(classified: Classified) -> dict[str, str]:
+    timing = ", ".join(f"{stage};dur={seconds * 1000:.2f}" for stage, seconds in classified.stages.items())
+    return {"Server-Timing": timing, "X-Model-Version": classified.model.identity.version}
