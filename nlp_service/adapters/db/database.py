@@ -16,6 +16,7 @@ from nlp_service.errors import StorageUnavailable
 
 T = TypeVar("T")
 DEFAULT_POOL = 8  # reading connections
+DEFAULT_POOL_WAIT = 10.0  # seconds that a read waits for a connection
 DEFAULT_QUEUE = 10_000  # writes that may wait
 
 
@@ -28,7 +29,14 @@ class Database:
         self._writer = writer
 
     @classmethod
-    def open(cls, url: str, *, pool_size: int = DEFAULT_POOL, queue_limit: int = DEFAULT_QUEUE) -> Self:
+    def open(
+        cls,
+        url: str,
+        *,
+        pool_size: int = DEFAULT_POOL,
+        pool_wait: float = DEFAULT_POOL_WAIT,
+        queue_limit: int = DEFAULT_QUEUE,
+    ) -> Self:
         """Open a migrated database.
 
         Raises:
@@ -48,7 +56,8 @@ class Database:
             raise translate(exc, name) from exc
         writer = Writer(writing, name=name, limit=queue_limit)
         writer.start()
-        return cls(name=name, reader=engines.reading_engine(parsed, pool_size=pool_size), writer=writer)
+        reader = engines.reading_engine(parsed, pool_size=pool_size, pool_wait=pool_wait)
+        return cls(name=name, reader=reader, writer=writer)
 
     @property
     def dialect(self) -> str:
@@ -89,6 +98,8 @@ class Database:
 
     def transaction(self, function: Callable[[Connection], T]) -> T:
         """Write and wait for the commit."""
+        if self._writer.is_this_thread:
+            raise RuntimeError("a function of a write waits for another write: use the connection it was given")
         return self.write(function).result()
 
     def check(self) -> None:

@@ -16,7 +16,6 @@ from nlp_service.errors import ConfigurationError
 
 BUSY_SECONDS = 5.0  # a SQLite lock held longer by another process fails the transaction
 CONNECT_SECONDS = 5  # PostgreSQL
-POOL_WAIT_SECONDS = 10.0
 SILENT_SERVER_SECONDS = 15  # an unanswered TCP segment after which a PostgreSQL connection counts as lost
 _ACCEPTED = "use sqlite:///path/to/file.db or postgresql://user:password@host/name"
 
@@ -39,20 +38,12 @@ def parse(url: str) -> URL:
 
 def shown(url: URL) -> str:
     """Return the URL as logs and errors may show it: no password, no query."""
-    plain = URL.create(
-        url.get_backend_name(),
-        username=url.username,
-        password="***" if url.password else None,  # the mask itself
-        host=url.host,
-        port=url.port,
-        database=url.database,
-    )
-    return plain.render_as_string(hide_password=False)
+    return url.set(drivername=url.get_backend_name(), query={}).render_as_string(hide_password=True)
 
 
-def reading_engine(url: URL, *, pool_size: int) -> Engine:
+def reading_engine(url: URL, *, pool_size: int, pool_wait: float) -> Engine:
     """Pooled connections whose transactions are snapshots and refuse to write."""
-    pool: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": POOL_WAIT_SECONDS}
+    pool: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": pool_wait}
     if url.get_backend_name() == "sqlite":
         return _sqlite_engine(url, begin="BEGIN", pragmas=("query_only=ON",), **pool)
     return _postgresql_engine(

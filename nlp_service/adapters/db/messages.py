@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row, func, select, tuple_
 from nlp_service.adapters.db import documents
 from nlp_service.adapters.db.columns import insert_new, storable, utc_day
 from nlp_service.adapters.db.database import Database
+from nlp_service.adapters.db.gathering import Gatherer
 from nlp_service.adapters.db.tables import labellings, messages
 from nlp_service.adapters.db.tables.messages import current_labellings
 from nlp_service.contract.text import normalise
@@ -28,6 +29,7 @@ HISTORY_LIMIT = 200  # newest messages of a customer that a history holds; a bot
 PAGE = 2000
 
 Row_ = Row[Any]
+_Fields = dict[str, Any]
 _HISTORY = (
     messages.c.customer_id,
     messages.c.id,
@@ -85,26 +87,16 @@ class Messages:
         self._sealer = sealer
         self._keep_raw_text = keep_raw_text
         self._clock = clock
+        self._gatherer = Gatherer(database, _insert)
 
     def save(self, labelled: Sequence[tuple[Message, Labelling]]) -> Future[None]:
         """Store each message once per id and each labelling once per message and model version."""
         now = self._clock()
-        message_rows = [self._message_row(message, labelling, now) for message, labelling in labelled]
-        labelling_rows = [_labelling_row(labelling, now) for _, labelling in labelled]
-        dialect = self._database.dialect
-
-        def insert(connection: Connection) -> None:
-            if not message_rows:
-                return
-            added = insert_new(messages, dialect).returning(messages.c.id, messages.c.occurred_at)
-            occurred = {row.id: row.occurred_at for row in connection.execute(added, message_rows)}
-            if known := [row["id"] for row in message_rows if row["id"] not in occurred]:
-                stored = select(messages.c.id, messages.c.occurred_at).where(messages.c.id.in_(known))
-                occurred.update((row.id, row.occurred_at) for row in connection.execute(stored))
-            rows = [{**row, "occurred_at": occurred[row["message_id"]]} for row in labelling_rows]
-            connection.execute(insert_new(labellings, dialect), rows)
-
-        return self._database.write(insert)
+        rows = [
+            (self._message_row(message, labelling, now), _labelling_row(labelling, now))
+            for message, labelling in labelled
+        ]
+        return self._gatherer.add(rows)
 
     def histories(self, customers: Sequence[str], *, since: datetime) -> Mapping[str, CustomerHistory]:
         """Current labellings of these customers' newest messages since a time, at most HISTORY_LIMIT each."""
@@ -234,6 +226,9 @@ class Messages:
 
         return self._database.read(load)
 
+    def _row(self, message: Message, labelling: Labelling, now: datetime) -> tuple[_Fields, _Fields]:
+        return self._message_row(message, labelling, now), _labelling_row(labelling, now)
+
     def _message_row(self, message: Message, labelling: Labelling, now: datetime) -> dict[str, Any]:
         return {
             "id": storable(message.id),
@@ -263,6 +258,23 @@ def text_hash(masked_text: str) -> str:
     """Return what equal texts share after normalising: 128 bits in hexadecimal."""
     normalised = storable(normalise(masked_text)).encode()
     return hashlib.blake2b(normalised, digest_size=16).hexdigest()
+
+
+def _insert(connection: Connection, rows: Sequence[tuple[_Fields, _Fields]]) -> None:
+    """Insert (message, labelling) rows; a labelling takes the time of the message that is stored."""
+    for start in range(0, len(rows), PAGE):
+        _insert_page(connection, rows[start : start + PAGE])
+
+
+def _insert_page(connection: Connection, rows: Sequence[tuple[_Fields, _Fields]]) -> None:
+    dialect = connection.dialect.name
+    added = insert_new(messages, dialect).returning(messages.c.id, messages.c.occurred_at)
+    occurred = {row.id: row.occurred_at for row in connection.execute(added, [message for message, _ in rows])}
+    if known := [message["id"] for message, _ in rows if message["id"] not in occurred]:
+        stored = select(messages.c.id, messages.c.occurred_at).where(messages.c.id.in_(known))
+        occurred.update((row.id, row.occurred_at) for row in connection.execute(stored))
+    given = [{**labelling, "occurred_at": occurred[labelling["message_id"]]} for _, labelling in rows]
+    connection.execute(insert_new(labellings, dialect), given)
 
 
 def _inside(window: Window) -> tuple[Any, Any]:

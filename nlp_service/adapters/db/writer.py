@@ -55,13 +55,16 @@ class Writer:
         """Functions that wait for a transaction."""
         return self._waiting.qsize()
 
+    @property
+    def is_this_thread(self) -> bool:
+        """Tell whether the caller runs inside a write, where waiting for another one would never end."""
+        return threading.current_thread() is self._thread
+
     def submit(self, function: Callable[[Connection], T]) -> Future[T]:
         """Queue a function; its future resolves after the commit.
 
         The future cannot be cancelled: a write that was accepted is carried out even when its caller has gone.
         """
-        if threading.current_thread() is self._thread:
-            raise RuntimeError("a function of a write asked for another write: use the connection it was given")
         job = _Job(function=function)
         job.future.set_running_or_notify_cancel()
         with self._admission:
