@@ -107,4 +107,15 @@ class ThemeMatcher(Protocol):
 
     def match(self, labelling: Labelling) -> tuple[ThemeMatch, ...]:
         """Return the themes above their own thresholds, nearest first; reads memory alone."""
+
+
+class ThemeDecisions(Protocol):
+    """What people decide about a theme from a channel; both are idempotent."""
+
+    def acknowledge(self, theme_id: str, *, by: str, at: datetime) -> None:
+        """Record who took a theme on; raises NotFound, Conflict where its state does not allow it."""
+        ...
+
+    def fix(self, theme_id: str, *, by: str, at: datetime) -> None:
+        """Record that a theme's cause was removed; raises NotFound, Conflict."""
         ...

@@ -1,0 +1,1 @@
+"""One file a channel: from what is to be said to what is sent."""
