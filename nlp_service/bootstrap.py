@@ -17,7 +17,7 @@ from nlp_service.adapters.language import LanguageIdentifier
 from nlp_service.adapters.metrics import Metrics
 from nlp_service.adapters.onnx import OnnxModel
 from nlp_service.contract.bundle import read_accepted
-from nlp_service.contract.taxonomy import Taxonomy
+from nlp_service.contract.taxonomy import Taxonomy, load_taxonomy
 from nlp_service.core.decision import IdentifyLanguage, Judge, decide, prepare
 from nlp_service.core.history import CustomerHistory
 from nlp_service.core.labelling import Labelling
@@ -93,6 +93,11 @@ def load_model(settings: Settings, bundle: Path | None = None) -> OnnxModel:
     """Load the given or the accepted bundle with one session per core unless set otherwise."""
     folder = bundle or read_accepted(settings.models)
     return OnnxModel.load(folder, sessions=settings.sessions or len(os.sched_getaffinity(0)))
+
+
+def open_taxonomy(settings: Settings) -> Taxonomy:
+    """Return the accepted bundle's taxonomy without loading its model."""
+    return load_taxonomy(read_accepted(settings.models) / "taxonomy.yaml")
 
 
 def open_language(settings: Settings, model: Model) -> IdentifyLanguage:

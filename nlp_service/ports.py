@@ -97,6 +97,10 @@ class MessageStore(Protocol):
         """Stream what one model version said of a window's messages, ascending time, in pages."""
         ...
 
+    def stored(self, window: Window, *, page: int = 2000) -> Iterator[StoredMessage]:
+        """Stream a window's messages with their labellings, ascending time."""
+        ...
+
     def counts(self, window: Window, *, department: str | None = None) -> tuple[DailyCount, ...]:
         """Count current labellings by day, department, channel, intent, sentiment, priority and needs_human."""
         ...

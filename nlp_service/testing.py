@@ -226,6 +226,10 @@ class MemoryMessages:
             embeddings = np.stack([labelling.embedding for _, labelling in part])
             yield LabelledPage(model=model, messages=tuple(_flat(*row) for row in part), embeddings=embeddings)
 
+    def stored(self, window: Window, *, page: int = 2000) -> Iterator[StoredMessage]:
+        """Stream a window's messages with their labellings, ascending time."""
+        yield from sorted(self._inside(window), key=lambda stored: (stored.occurred_at, stored.message.id))
+
     def counts(self, window: Window, *, department: str | None = None) -> tuple[DailyCount, ...]:
         """Count current labellings by day, department, channel, intent, sentiment, priority and needs_human."""
         counted: Counter[DailyCount] = Counter()

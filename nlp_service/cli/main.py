@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from nlp_service import __version__
-from nlp_service.cli import classify, serve
+from nlp_service.cli import classify, db, policy, serve
 from nlp_service.cli.exits import exit_code
 from nlp_service.errors import NlpServiceError
 
@@ -22,6 +22,8 @@ app = typer.Typer(
 )
 app.command("serve")(serve.serve)
 app.command("classify")(classify.classify)
+app.add_typer(policy.app, name="policy")
+app.add_typer(db.app, name="db")
 
 
 def _print_version(value: bool) -> None:

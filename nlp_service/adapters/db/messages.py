@@ -173,6 +173,19 @@ class Messages:
             last = rows[-1]
             rows = self._rows(query.where(position > (last.occurred_at, last.id))) if len(rows) == page else []
 
+    def stored(self, window: Window, *, page: int = PAGE) -> Iterator[StoredMessage]:
+        """Stream a window's messages with their labellings, ascending time, a page a transaction."""
+        query = select(messages).where(messages.c.occurred_at >= window.start, messages.c.occurred_at < window.end)
+        query = query.order_by(messages.c.occurred_at, messages.c.id).limit(page)
+        position = tuple_(messages.c.occurred_at, messages.c.id)
+        found = self._load(query)
+        while found:
+            yield from found
+            last = found[-1]
+            found = (
+                self._load(query.where(position > (last.occurred_at, last.message.id))) if len(found) == page else ()
+            )
+
     def counts(self, window: Window, *, department: str | None = None) -> tuple[DailyCount, ...]:
         """Count current labellings by day, department, channel, intent, sentiment, priority and needs_human."""
         day = utc_day(labellings.c.occurred_at).label("day")
@@ -214,6 +227,10 @@ class Messages:
 
     def _messages(self, condition: Any, *, limit: int) -> tuple[StoredMessage, ...]:
         query = select(messages).where(condition).order_by(messages.c.occurred_at.desc(), messages.c.id).limit(limit)
+        return self._load(query)
+
+    def _load(self, query: Any) -> tuple[StoredMessage, ...]:
+        """Run a query for messages and add their labellings."""
 
         def load(connection: Connection) -> tuple[StoredMessage, ...]:
             rows = connection.execute(query).all()
