@@ -200,3 +200,12 @@ def test_what_is_not_there_is_said_by_name(store: MessageStore) -> None:
         store.raw_text("absent")
     assert list(store.labelled(ALWAYS, model=MODEL)) == []
     store.save([]).result(10)
+
+
+def test_stored_messages_stream_in_time_over_pages(store: MessageStore, clock: FixedClock) -> None:
+    for day in (3, 1, 2):
+        put(store, labelling(f"m-{day}"), sent_at=START + timedelta(days=day))
+    found = list(store.stored(ALWAYS, page=2))
+    assert [item.message.id for item in found] == ["m-1", "m-2", "m-3"]
+    assert all(item.labellings[0].labels.intent.label == "product_usage" for item in found)
+    assert list(store.stored(Window(start=START, end=START + timedelta(days=1)))) == []
