@@ -1,4 +1,4 @@
-"""Messages and what the models said of them; rows are added and, for privacy, removed, but never changed."""
+"""Messages and what the models said of them; rows are added and, for privacy, removed."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
     select,
+    text,
 )
 
 from nlp_service.adapters.db.columns import Document, Embedding, Instant, Serial, StoredText, Word
@@ -39,6 +40,12 @@ messages = Table(
     Column("language", Word, nullable=False),
     Index(None, "received_at"),
     Index(None, "customer_id", "occurred_at"),
+    Index(
+        "ix_messages_raw_text_kept",  # retention looks for these alone
+        "received_at",
+        sqlite_where=text("raw_text IS NOT NULL"),
+        postgresql_where=text("raw_text IS NOT NULL"),
+    ),
 )
 
 labellings = Table(
