@@ -11,8 +11,10 @@ from pathlib import Path
 
 from nlp_service.adapters.batching import Batcher
 from nlp_service.adapters.db.database import Database
+from nlp_service.adapters.db.keys import Keys
 from nlp_service.adapters.db.messages import Messages
 from nlp_service.adapters.db.migrations.run import migrate
+from nlp_service.adapters.gate import Gate
 from nlp_service.adapters.language import LanguageIdentifier
 from nlp_service.adapters.metrics import Metrics
 from nlp_service.adapters.onnx import OnnxModel
@@ -24,7 +26,7 @@ from nlp_service.core.labelling import Labelling
 from nlp_service.core.messages import Message
 from nlp_service.core.policy import Policy, default_policy, load_policy
 from nlp_service.core.privacy import find_pii, mask
-from nlp_service.errors import PolicyError
+from nlp_service.errors import ConfigurationError, PolicyError
 from nlp_service.flows.classify import Classify, judge_of
 from nlp_service.ports import Model
 from nlp_service.settings import Settings
@@ -72,6 +74,8 @@ class Service:
     database: Database
     batcher: Batcher
     messages: Messages
+    keys: Keys
+    gate: Gate
     classify: Classify
 
     @property
@@ -121,6 +125,15 @@ def open_database(settings: Settings) -> Database:
     return Database.open(settings.database)
 
 
+def require_key(settings: Settings, keys: Keys) -> None:
+    """Refuse to be reachable from elsewhere while everyone would be let in."""
+    if not settings.on_loopback and not keys.any_open():
+        raise ConfigurationError(
+            f"host {settings.host} can be reached from other machines and no API key exists: make one first with "
+            "`nlp-service keys create --name admin --scope admin`, or listen on 127.0.0.1"
+        )
+
+
 @contextmanager
 def open_service(settings: Settings) -> Iterator[Service]:
     """Open everything, warmed up; close in reverse order, storing what was answered."""
@@ -142,12 +155,16 @@ def open_service(settings: Settings) -> Iterator[Service]:
             now=now,
             store=messages,
         )
+        keys = Keys(database)
+        require_key(settings, keys)
         yield Service(
             settings=settings,
             metrics=metrics,
             database=database,
             batcher=batcher,
             messages=messages,
+            keys=keys,
+            gate=Gate(keys, on_loopback=settings.on_loopback),
             classify=classify,
         )
     finally:

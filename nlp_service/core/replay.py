@@ -122,7 +122,7 @@ def _moves(
             department=route(facts, priority, policy, taxonomy).department,
             needs_human=bool(reasons),
         )
-        past.append(_past(item, current, priority.level))
+        past.append(item.as_past(priority.level))
         yield Move(message_id=item.message.id, masked_text=current.masked_text, before=_outcome(current), after=after)
 
 
@@ -131,18 +131,6 @@ def _outcome(labelling: Labelling) -> Outcome:
         priority=labelling.priority.level,
         department=labelling.route.department,
         needs_human=bool(labelling.needs_human),
-    )
-
-
-def _past(item: StoredMessage, labelling: Labelling, priority: str) -> PastMessage:
-    return PastMessage(
-        message_id=item.message.id,
-        at=item.occurred_at,
-        intent=labelling.labels.intent.label,
-        sentiment=labelling.labels.sentiment.label,
-        sentiment_score=labelling.labels.sentiment.score,
-        flags=tuple(flag.label for flag in labelling.labels.flags),
-        priority=priority,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from nlp_service.core.history import PastMessage
 from nlp_service.core.labelling import FloatArray, Labelling, ModelIdentity
 from nlp_service.core.messages import Message
 
@@ -29,6 +30,19 @@ class StoredMessage:
     received_at: datetime
     occurred_at: datetime  # sent, or received where the hub gave no time
     labellings: tuple[Labelling, ...]  # newest first: the first is the current one
+
+    def as_past(self, priority: str | None = None) -> PastMessage:
+        """Return the message as a customer's history holds it, by its current labelling."""
+        current = self.labellings[0]
+        return PastMessage(
+            message_id=self.message.id,
+            at=self.occurred_at,
+            intent=current.labels.intent.label,
+            sentiment=current.labels.sentiment.label,
+            sentiment_score=current.labels.sentiment.score,
+            flags=tuple(flag.label for flag in current.labels.flags),
+            priority=priority or current.priority.level,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
+from nlp_service.core.access import Scope
 from nlp_service.core.answer import answer
 from nlp_service.flows.classify import Classified
+from nlp_service.web.access import needs
 from nlp_service.web.request import ServiceDep, parse_body, read_text
 from nlp_service.web.schemas.problems import Problem
 from nlp_service.wire.answers import AnswerOut, BatchOut
 from nlp_service.wire.messages import EXAMPLE_MESSAGE, BatchIn, MessageIn
 
-router = APIRouter(tags=["classify"])
+router = APIRouter(tags=["classify"], dependencies=[Depends(needs(Scope.CLASSIFY))])
 
 _BODY: dict[str, Any] = {
     "requestBody": {

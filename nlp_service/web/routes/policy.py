@@ -5,17 +5,19 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from nlp_service.bootstrap import now
+from nlp_service.core.access import Scope
 from nlp_service.core.policy import load_policy
 from nlp_service.core.replay import replay
 from nlp_service.core.stored import Window
+from nlp_service.web.access import needs
 from nlp_service.web.request import ServiceDep
 from nlp_service.web.schemas.problems import Problem
 
-router = APIRouter(prefix="/policy", tags=["policy"])
+router = APIRouter(prefix="/policy", tags=["policy"], dependencies=[Depends(needs(Scope.MODELS))])
 
 
 class PreviewIn(BaseModel):

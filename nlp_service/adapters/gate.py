@@ -1,0 +1,40 @@
+"""Who a token stands for: an API key, or this machine while no key exists."""
+
+from __future__ import annotations
+
+import time
+
+from nlp_service.adapters.db.keys import Keys
+from nlp_service.core.access import LOCAL, Principal
+from nlp_service.errors import Unauthenticated
+
+_ANY_KEY_SECONDS = 5.0  # so long may the first key made in another process go unnoticed
+
+
+class Gate:
+    """Decides who a token stands for; remembers for a moment whether any key exists."""
+
+    def __init__(self, keys: Keys, *, on_loopback: bool) -> None:
+        self._keys = keys
+        self._on_loopback = on_loopback
+        self._asked = float("-inf")
+        self._locked = True
+
+    def principal(self, token: str | None) -> Principal:
+        """Return whoever asks.
+
+        Raises:
+            Unauthenticated: a token is needed and missing, or unknown, expired or revoked.
+        """
+        if token is not None:
+            return self._keys.authenticate(token)
+        if self._on_loopback and not self._key_exists():
+            return LOCAL
+        raise Unauthenticated("an API key is needed: send it as Authorization: Bearer nls_… or X-API-Key")
+
+    def _key_exists(self) -> bool:
+        now = time.monotonic()
+        if now - self._asked > _ANY_KEY_SECONDS:
+            self._locked = self._keys.any_open()
+            self._asked = now
+        return self._locked
