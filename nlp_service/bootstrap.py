@@ -14,10 +14,12 @@ from nlp_service.adapters.db.database import Database
 from nlp_service.adapters.db.keys import Keys
 from nlp_service.adapters.db.messages import Messages
 from nlp_service.adapters.db.migrations.run import migrate
+from nlp_service.adapters.examples import BundledExamples
 from nlp_service.adapters.gate import Gate
 from nlp_service.adapters.language import LanguageIdentifier
 from nlp_service.adapters.metrics import Metrics
 from nlp_service.adapters.onnx import OnnxModel
+from nlp_service.adapters.words import word_spans
 from nlp_service.contract.bundle import read_accepted
 from nlp_service.contract.taxonomy import Taxonomy, load_taxonomy
 from nlp_service.core.decision import IdentifyLanguage, Judge, decide, prepare
@@ -28,6 +30,7 @@ from nlp_service.core.policy import Policy, default_policy, load_policy
 from nlp_service.core.privacy import find_pii, mask
 from nlp_service.errors import ConfigurationError, PolicyError
 from nlp_service.flows.classify import Classify, judge_of
+from nlp_service.flows.explain import Explain
 from nlp_service.ports import Model
 from nlp_service.settings import Settings
 
@@ -77,6 +80,7 @@ class Service:
     keys: Keys
     gate: Gate
     classify: Classify
+    explain: Explain
 
     @property
     def model(self) -> Model:
@@ -166,6 +170,9 @@ def open_service(settings: Settings) -> Iterator[Service]:
             keys=keys,
             gate=Gate(keys, on_loopback=settings.on_loopback),
             classify=classify,
+            explain=Explain(
+                scorer=batcher, words=word_spans, examples=BundledExamples.load(read_accepted(settings.models))
+            ),
         )
     finally:
         database.close()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from nlp_service.contract.calibration import Calibration
 from nlp_service.contract.taxonomy import Taxonomy
 from nlp_service.core.history import CustomerHistory
-from nlp_service.core.labelling import Labelling, ModelIdentity, Scores, ThemeMatch
+from nlp_service.core.labelling import FloatArray, Labelling, ModelIdentity, Scores, ThemeMatch
 from nlp_service.core.messages import Message
 from nlp_service.core.stored import DailyCount, LabelledPage, StoredMessage, Window
 
@@ -122,4 +123,21 @@ class ThemeDecisions(Protocol):
 
     def fix(self, theme_id: str, *, by: str, at: datetime) -> None:
         """Record that a theme's cause was removed; raises NotFound, Conflict."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    """A labelled message of our own corpus that a bundle carries to explain by."""
+
+    text: str
+    intent: str
+    lang: str
+
+
+class ExampleIndex(Protocol):
+    """The labelled examples of a bundle."""
+
+    def nearest(self, embedding: FloatArray, count: int) -> tuple[tuple[Example, float], ...]:
+        """Return the examples of highest cosine to a unit vector (d,), highest first."""
         ...

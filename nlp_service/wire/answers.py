@@ -75,6 +75,31 @@ class ModelOut(BaseModel):
     version: str = Field(description="Model version.", examples=["1.0.0"])
 
 
+class CarrierOut(BaseModel):
+    text: str = Field(description="The word.", examples=["催"])
+    start: int = Field(description="First character, counted in the text of the explanation.")
+    end: int = Field(description="One past the last character.")
+    weight: float = Field(description="Probability of the label lost without it; negative: it spoke against it.")
+
+
+class WordsOut(BaseModel):
+    intent: list[CarrierOut] = Field(description="Words that carried the intent, heaviest first.")
+    sentiment: list[CarrierOut] = Field(description="Words that carried the sentiment.")
+    emotion: list[CarrierOut] = Field(description="Words that carried the emotion.")
+
+
+class NearestOut(BaseModel):
+    text: str = Field(description="A labelled example of the corpus that the model was trained on.")
+    intent: str = Field(description="Its intent.")
+    similarity: float = Field(description="Cosine to the message.")
+
+
+class ExplanationOut(BaseModel):
+    text: str = Field(description="The text as the model read it.")
+    words: WordsOut = Field(description="Words that carried each label, found by leaving them out.")
+    nearest: list[NearestOut] = Field(description="Nearest labelled examples.")
+
+
 class AnswerOut(BaseModel):
     """Everything that was understood of one message."""
 
@@ -93,6 +118,7 @@ class AnswerOut(BaseModel):
     masked_text: str = Field(description="The text with personal data masked; this is what is stored.")
     truncated: bool = Field(description="True where the text was too long to be read whole.")
     model: ModelOut = Field(description="The model that answered.")
+    explanation: ExplanationOut | None = Field(None, description="With explain=true on a single message.")
 
 
 class BatchOut(BaseModel):

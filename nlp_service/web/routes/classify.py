@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from nlp_service.core.access import Scope
 from nlp_service.core.answer import answer
+from nlp_service.errors import InvalidMessage
 from nlp_service.flows.classify import Classified
+from nlp_service.flows.explain import as_data
 from nlp_service.web.access import needs
 from nlp_service.web.request import ServiceDep, parse_body, read_text
 from nlp_service.web.schemas.problems import Problem
@@ -51,15 +53,24 @@ _BODY: dict[str, Any] = {
     },
     openapi_extra=_BODY,
 )
-async def classify(request: Request, service: ServiceDep) -> Response:
+async def classify(
+    request: Request,
+    service: ServiceDep,
+    explain: Annotated[bool, Query(description="Also say which words carried the labels; one message only.")] = False,
+) -> Response:
     """Answer one object with one object, or `{"messages": […]}` with `{"results": […]}` in the same order."""
     body = await read_text(request)
     batch = parse_body(BatchIn, body) if _is_batch(body) else None
     messages = batch.messages if batch else [parse_body(MessageIn, body)]
-    classified = await service.classify([message.to_message() for message in messages])
+    if explain and batch:
+        raise InvalidMessage("explain=true takes one message, not a batch", field="explain")
+    given = [message.to_message() for message in messages]
+    classified = await service.classify(given)
     service.metrics.labelled(classified.labellings)
     service.metrics.stages(classified.stages)
     answers = [answer(labelling, classified.model.taxonomy) for labelling in classified.labellings]
+    if explain:
+        answers[0]["explanation"] = as_data(await service.explain(given[0]))
     content = orjson.dumps({"results": answers} if batch else answers[0])
     return Response(content, media_type="application/json", headers=_headers(classified))
 
