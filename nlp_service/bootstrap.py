@@ -18,6 +18,7 @@ from nlp_service.adapters.examples import BundledExamples
 from nlp_service.adapters.gate import Gate
 from nlp_service.adapters.language import LanguageIdentifier
 from nlp_service.adapters.metrics import Metrics
+from nlp_service.adapters.oidc import Oidc
 from nlp_service.adapters.onnx import OnnxModel
 from nlp_service.adapters.words import word_spans
 from nlp_service.contract.bundle import read_accepted
@@ -129,9 +130,15 @@ def open_database(settings: Settings) -> Database:
     return Database.open(settings.database)
 
 
+def open_oidc(settings: Settings) -> Oidc | None:
+    if settings.oidc_issuer is None or settings.oidc_audience is None or settings.oidc_jwks_url is None:
+        return None
+    return Oidc(issuer=settings.oidc_issuer, audience=settings.oidc_audience, jwks_url=settings.oidc_jwks_url)
+
+
 def require_key(settings: Settings, keys: Keys) -> None:
     """Refuse to be reachable from elsewhere while everyone would be let in."""
-    if not settings.on_loopback and not keys.any_open():
+    if not settings.on_loopback and settings.oidc_issuer is None and not keys.any_open():
         raise ConfigurationError(
             f"host {settings.host} can be reached from other machines and no API key exists: make one first with "
             "`nlp-service keys create --name admin --scope admin`, or listen on 127.0.0.1"
@@ -168,7 +175,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
             batcher=batcher,
             messages=messages,
             keys=keys,
-            gate=Gate(keys, on_loopback=settings.on_loopback),
+            gate=Gate(keys, on_loopback=settings.on_loopback, oidc=open_oidc(settings)),
             classify=classify,
             explain=Explain(
                 scorer=batcher, words=word_spans, examples=BundledExamples.load(read_accepted(settings.models))

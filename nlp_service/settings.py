@@ -30,6 +30,9 @@ class Settings(BaseSettings):
     keep_raw_text: bool = Field(False, description="Also keep the unmasked text, encrypted; needs encryption_key.")
     encryption_key: SecretStr | None = Field(None, description="32 bytes in base64; several, newest first, by comma.")
     encryption_key_file: Path | None = Field(None, description="File with such keys, one a line, instead.")
+    oidc_issuer: str | None = Field(None, description="Issuer whose access tokens are accepted beside API keys.")
+    oidc_audience: str | None = Field(None, description="Audience that a token must be made for.")
+    oidc_jwks_url: str | None = Field(None, description="Where the issuer publishes its keys.")
     public_url: str | None = Field(None, description="Address of this service as people reach it, for links.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     log_format: Literal["console", "json"] = Field("console", description="json: one object a line, for collectors.")
@@ -38,6 +41,13 @@ class Settings(BaseSettings):
     def _raw_text_needs_a_key(self) -> Settings:
         if self.keep_raw_text and self.encryption_key is None and self.encryption_key_file is None:
             raise ValueError("keep_raw_text is on but encryption_key is not set: set NLP_SERVICE_ENCRYPTION_KEY")
+        return self
+
+    @model_validator(mode="after")
+    def _oidc_is_whole(self) -> Settings:
+        given = [self.oidc_issuer, self.oidc_audience, self.oidc_jwks_url]
+        if any(given) and not all(given):
+            raise ValueError("oidc_issuer, oidc_audience and oidc_jwks_url belong together: set all three or none")
         return self
 
     @property

@@ -1,10 +1,11 @@
-"""Who a token stands for: an API key, or this machine while no key exists."""
+"""Who a token stands for: an API key, an OIDC access token, or this machine while no key exists."""
 
 from __future__ import annotations
 
 import time
 
 from nlp_service.adapters.db.keys import Keys
+from nlp_service.adapters.oidc import Oidc
 from nlp_service.core.access import LOCAL, Principal
 from nlp_service.errors import Unauthenticated
 
@@ -14,8 +15,9 @@ _ANY_KEY_SECONDS = 5.0  # so long may the first key made in another process go u
 class Gate:
     """Decides who a token stands for; remembers for a moment whether any key exists."""
 
-    def __init__(self, keys: Keys, *, on_loopback: bool) -> None:
+    def __init__(self, keys: Keys, *, on_loopback: bool, oidc: Oidc | None = None) -> None:
         self._keys = keys
+        self._oidc = oidc
         self._on_loopback = on_loopback
         self._asked = float("-inf")
         self._locked = True
@@ -27,8 +29,10 @@ class Gate:
             Unauthenticated: a token is needed and missing, or unknown, expired or revoked.
         """
         if token is not None:
+            if self._oidc is not None and token.count(".") == 2:  # a JSON Web Token has three parts
+                return self._oidc.authenticate(token)
             return self._keys.authenticate(token)
-        if self._on_loopback and not self._key_exists():
+        if self._on_loopback and self._oidc is None and not self._key_exists():
             return LOCAL
         raise Unauthenticated("an API key is needed: send it as Authorization: Bearer nls_… or X-API-Key")
 

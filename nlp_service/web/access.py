@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
@@ -24,7 +25,7 @@ async def principal_of(
     """Return whoever makes the request; raises Unauthenticated."""
     service: Service = service_of(request)
     token = bearer.credentials if bearer is not None else header
-    principal = service.gate.principal(token)
+    principal = await asyncio.to_thread(service.gate.principal, token) if token else service.gate.principal(None)
     request.state.principal = principal
     return principal
 
