@@ -11,15 +11,18 @@ from pathlib import Path
 
 from nlp_service.adapters.batching import Batcher
 from nlp_service.adapters.db.database import Database
+from nlp_service.adapters.db.housekeeping import Housekeeping
 from nlp_service.adapters.db.keys import Keys
 from nlp_service.adapters.db.messages import Messages
 from nlp_service.adapters.db.migrations.run import migrate
+from nlp_service.adapters.db.retention import Retention
 from nlp_service.adapters.examples import BundledExamples
 from nlp_service.adapters.gate import Gate
 from nlp_service.adapters.language import LanguageIdentifier
 from nlp_service.adapters.metrics import Metrics
 from nlp_service.adapters.oidc import Oidc
 from nlp_service.adapters.onnx import OnnxModel
+from nlp_service.adapters.sealing import AesSealer
 from nlp_service.adapters.words import word_spans
 from nlp_service.contract.bundle import read_accepted
 from nlp_service.contract.taxonomy import Taxonomy, load_taxonomy
@@ -29,6 +32,7 @@ from nlp_service.core.labelling import Labelling
 from nlp_service.core.messages import Message
 from nlp_service.core.policy import Policy, default_policy, load_policy
 from nlp_service.core.privacy import find_pii, mask
+from nlp_service.core.retention import RetentionRules
 from nlp_service.errors import ConfigurationError, PolicyError
 from nlp_service.flows.classify import Classify, judge_of
 from nlp_service.flows.explain import Explain
@@ -145,20 +149,39 @@ def require_key(settings: Settings, keys: Keys) -> None:
         )
 
 
+def open_sealer(settings: Settings) -> AesSealer | None:
+    """Return the encryption at rest, None where no key is set; raises ConfigurationError for a malformed key."""
+    if settings.encryption_key is None and settings.encryption_key_file is None:
+        return None
+    key = settings.encryption_key
+    return AesSealer.load(None if key is None else key.get_secret_value(), file=settings.encryption_key_file)
+
+
+def retention_rules(settings: Settings) -> RetentionRules:
+    return RetentionRules(days=settings.retention_days)
+
+
+def open_messages(settings: Settings, database: Database) -> Messages:
+    return Messages(database, mask=mask_text, sealer=open_sealer(settings), keep_raw_text=settings.keep_raw_text)
+
+
 @contextmanager
 def open_service(settings: Settings) -> Iterator[Service]:
     """Open everything, warmed up; close in reverse order, storing what was answered."""
     metrics = Metrics()
     model = load_model(settings)
     policy = open_policy(settings, model.taxonomy)
+    rules = retention_rules(settings)
     database = open_database(settings)
+    housekeeping = Housekeeping(Retention(database), rules)
+    housekeeping.start()
     try:
         model.warm_up()
         metrics.serving(model.identity)
         batcher = Batcher(
             model, queue_tokens=settings.queue_tokens, cache_entries=settings.cache_entries, observer=metrics
         )
-        messages = Messages(database, mask=mask_text)
+        messages = open_messages(settings, database)
         classify = Classify(
             scorer=batcher,
             identify=open_language(settings, model),
@@ -182,4 +205,5 @@ def open_service(settings: Settings) -> Iterator[Service]:
             ),
         )
     finally:
+        housekeeping.close()
         database.close()

@@ -33,6 +33,10 @@ class Settings(BaseSettings):
     oidc_issuer: str | None = Field(None, description="Issuer whose access tokens are accepted beside API keys.")
     oidc_audience: str | None = Field(None, description="Audience that a token must be made for.")
     oidc_jwks_url: str | None = Field(None, description="Where the issuer publishes its keys.")
+    retention_days: dict[str, int] = Field(
+        {"raw_text": 30},
+        description="Days that stored data are kept, as JSON: messages, raw_text, audit_log; others are kept for good.",
+    )
     public_url: str | None = Field(None, description="Address of this service as people reach it, for links.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     log_format: Literal["console", "json"] = Field("console", description="json: one object a line, for collectors.")

@@ -1,14 +1,25 @@
-"""`nlp-service db`: the database's schema."""
+"""`nlp-service db`: schema, backup, retention, the audit log and a customer's rights."""
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
+import orjson
 import typer
 from rich.console import Console
 
+from nlp_service.adapters.db import backup as copies
+from nlp_service.adapters.db.audit import AuditLog
+from nlp_service.adapters.db.customers import Customers
 from nlp_service.adapters.db.migrations import run as migrations
+from nlp_service.adapters.db.retention import Retention
+from nlp_service.bootstrap import open_database, open_sealer, retention_rules
+from nlp_service.errors import Conflict
 from nlp_service.settings import Settings
 
-app = typer.Typer(help="Migrate the database and show its revision.", no_args_is_help=True)
+app = typer.Typer(help="Schema, backup, retention, audit log, and a customer's data.", no_args_is_help=True)
+BY = "command line"
 
 
 @app.command("migrate")
@@ -28,3 +39,82 @@ def current() -> None:
     """
     found = migrations.current(Settings().database) or "none"
     Console().print(f"database {found}, release {migrations.head()}")
+
+
+@app.command("backup")
+def backup(target: Path = typer.Argument(help="File to write; it must not exist.")) -> None:
+    """Copy a SQLite database while the service runs; the copy is checked before it gets its name.
+
+    Example: nlp-service db backup /backups/2026-03-02.db
+    """
+    copied = copies.backup(Settings().database, target)
+    Console().print(f"{copied.path}: {copied.size / 1e6:.1f} MB at revision {copied.revision}", soft_wrap=True)
+
+
+@app.command("restore")
+def restore(source: Path = typer.Argument(help="A backup.")) -> None:
+    """Put a backup in the database's place while the service is stopped; what stood there is kept beside it.
+
+    Example: nlp-service db restore /backups/2026-03-02.db
+    """
+    copied = copies.restore(Settings().database, source)
+    Console().print(f"{copied.path} is restored at revision {copied.revision}", soft_wrap=True)
+
+
+@app.command("retain")
+def retain() -> None:
+    """Carry out the retention rules now (NLP_SERVICE_RETENTION_DAYS); the service does so every six hours.
+
+    Example: NLP_SERVICE_RETENTION_DAYS='{"messages": 730}' nlp-service db retain
+    """
+    settings = Settings()
+    with open_database(settings) as database:
+        removed = Retention(database).run(retention_rules(settings))
+    for kind, rows in removed.items():
+        Console().print(f"{kind}: {rows} removed")
+
+
+@app.command("audit")
+def audit(
+    expect: str | None = typer.Option(None, "--expect", help="Hash of the last entry, noted earlier elsewhere."),
+) -> None:
+    """Check that no entry of the audit log was changed or removed, and print the hash to note down.
+
+    Example: nlp-service db audit
+    """
+    with open_database(Settings()) as database:
+        log = AuditLog(database)
+        verdict = log.verify()
+        if verdict.broken_at is not None:
+            raise Conflict(f"the audit log does not hold: {verdict.reason}; {verdict.entries} entries before it do")
+        if expect is not None and not log.contains(expect):
+            raise Conflict(f"the audit log has no entry with the hash {expect}: it was rewritten or shortened")
+    Console().print(f"{verdict.entries} entries hold, the last has the hash {verdict.head}", soft_wrap=True)
+
+
+@app.command("export-customer")
+def export_customer(customer_id: str = typer.Argument(help="The hub's customer id.")) -> None:
+    """Print everything that is stored of a customer as JSON; the audit log tells of it.
+
+    Example: nlp-service db export-customer c-1001 > c-1001.json
+    """
+    settings = Settings()
+    with open_database(settings) as database:
+        exported = Customers(database, sealer=open_sealer(settings)).export(customer_id, by=BY)
+    sys.stdout.write(orjson.dumps(exported, option=orjson.OPT_INDENT_2).decode() + "\n")
+
+
+@app.command("erase-customer")
+def erase_customer(
+    customer_id: str = typer.Argument(help="The hub's customer id."),
+    yes: bool = typer.Option(False, "--yes", help="Do not ask."),
+) -> None:
+    """Remove a customer's messages, labellings, embeddings and all that refers to them; the proof of it stays.
+
+    Example: nlp-service db erase-customer c-1001
+    """
+    if not yes:
+        typer.confirm(f"Remove everything of customer {customer_id!r} for good?", abort=True)
+    with open_database(Settings()) as database:
+        erased = Customers(database).erase(customer_id, by=BY)
+    Console().print(f"{erased.messages} messages of customer {customer_id!r} are removed")

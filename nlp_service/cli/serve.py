@@ -116,5 +116,9 @@ def _uvicorn_options(settings: Settings) -> dict[str, Any]:
 
 def _as_environment(settings: Settings) -> dict[str, str]:
     """Return the settings as environment variables for the processes to come."""
-    values = settings.model_dump(exclude_unset=True, exclude={"encryption_key"})
-    return {f"NLP_SERVICE_{name.upper()}": str(value) for name, value in values.items() if value is not None}
+    values = settings.model_dump(mode="json", exclude_unset=True, exclude={"encryption_key"})
+    return {
+        f"NLP_SERVICE_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
+        for name, value in values.items()
+        if value is not None
+    }

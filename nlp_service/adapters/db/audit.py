@@ -75,6 +75,12 @@ class AuditLog:
         after, previous = (anchor.sequence, anchor.hash) if anchor else (0, GENESIS)
         return verify(self._walk(after), after=after, previous=previous)
 
+    def contains(self, entry_hash: str) -> bool:
+        """Tell whether an entry with this hash is there, or stood where retention cut the log."""
+        query = select(audit_log.c.sequence).where(audit_log.c.hash == entry_hash)
+        cut = select(audit_anchor.c.sequence).where(audit_anchor.c.hash == entry_hash)
+        return self._database.read(lambda connection: connection.execute(query.union_all(cut)).first()) is not None
+
     def forget_before(self, moment: datetime) -> Future[int]:
         """Remove the entries older than a moment, but the last; what remains still verifies."""
 

@@ -87,7 +87,7 @@ class Customers:
             export: dict[str, Any] = {"customer_id": customer_id, "messages": found}
             for personal in self._tables:
                 pages = (ids[start : start + BATCH] for start in range(0, len(ids), BATCH))
-                export[personal.table.name] = [row for page in pages for row in personal.export(connection, page)]
+                export[str(personal.table.name)] = [row for page in pages for row in personal.export(connection, page)]
             return export
 
         collected = self._database.read(collect)
@@ -148,4 +148,7 @@ class Customers:
 
 
 def _plain(fields: dict[str, Any]) -> dict[str, Any]:
-    return {key: value.isoformat() if isinstance(value, date | datetime) else value for key, value in fields.items()}
+    """Return values and keys of the plain types that any JSON encoder takes."""
+    return {
+        str(key): value.isoformat() if isinstance(value, date | datetime) else value for key, value in fields.items()
+    }

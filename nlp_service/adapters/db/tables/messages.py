@@ -39,6 +39,7 @@ messages = Table(
     Column("text_hash", Word, nullable=False),  # of the normalised masked text: finds exact duplicates
     Column("language", Word, nullable=False),
     Index(None, "received_at"),
+    Index(None, "occurred_at", "id"),
     Index(None, "customer_id", "occurred_at"),
     Index(
         "ix_messages_raw_text_kept",  # retention looks for these alone
