@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from nlp_service.adapters.batching import Batcher
+from nlp_service.adapters.db.audit import AuditLog
+from nlp_service.adapters.db.customers import Customers
 from nlp_service.adapters.db.database import Database
 from nlp_service.adapters.db.housekeeping import Housekeeping
 from nlp_service.adapters.db.keys import Keys
@@ -84,6 +86,8 @@ class Service:
     messages: Messages
     keys: Keys
     gate: Gate
+    audit: AuditLog
+    personal: Customers
     classify: Classify
     explain: Explain
 
@@ -198,6 +202,8 @@ def open_service(settings: Settings) -> Iterator[Service]:
             batcher=batcher,
             messages=messages,
             keys=keys,
+            audit=AuditLog(database),
+            personal=Customers(database, sealer=open_sealer(settings)),
             gate=Gate(keys, on_loopback=settings.on_loopback, oidc=open_oidc(settings)),
             classify=classify,
             explain=Explain(
