@@ -70,7 +70,7 @@ def audit(
     before: Annotated[int | None, Query(ge=1, description="Sequence that the page before ended with.")] = None,
     limit: Annotated[int, Query(ge=1, le=1000, description="Entries at most.")] = 100,
 ) -> list[AuditEntryOut]:
-    """Return entries, newest first; each is chained to the one before by its hash (`nlp-service db audit` verifies it)."""
+    """Return entries, newest first; chained by their hashes: `nlp-service db audit` verifies them."""
     return [
         AuditEntryOut(
             sequence=chained.sequence,
