@@ -41,13 +41,15 @@ def serve(
       nlp-service serve --port 8080 --database postgresql://nlp@localhost/nlp
     """
     given: dict[str, Any] = {"host": host, "port": port, "workers": workers, "database": database, "models": models}
-    settings = Settings(**{name: value for name, value in given.items() if value is not None})
+    given = {name: value for name, value in given.items() if value is not None}
+    settings = Settings(**given)
     configure_logs(settings.log_level, settings.log_format)
     listener = _listen(settings)
     _announce(settings, listener.getsockname()[1])
     if settings.workers == 1:
         _serve_one(settings, listener)
     else:
+        os.environ.update({f"NLP_SERVICE_{name.upper()}": str(value) for name, value in given.items()})
         _serve_many(settings, listener)
 
 
@@ -58,11 +60,10 @@ def _serve_one(settings: Settings, listener: socket.socket) -> None:
 
 
 def _serve_many(settings: Settings, listener: socket.socket) -> None:
-    """Check what all processes share once, then let each open its own service."""
+    """Check what all processes share once, then let each open its own service from the environment."""
     folder = read_accepted(settings.models)
     verify_files(folder, read_manifest(folder))
     open_database(settings).close()
-    os.environ.update(_as_environment(settings))
     with tempfile.TemporaryDirectory(prefix="nlp-metrics-") as metrics:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
         config = uvicorn.Config(
@@ -111,14 +112,4 @@ def _uvicorn_options(settings: Settings) -> dict[str, Any]:
         "server_header": False,
         "backlog": BACKLOG,
         "timeout_graceful_shutdown": DRAIN_SECONDS,
-    }
-
-
-def _as_environment(settings: Settings) -> dict[str, str]:
-    """Return the settings as environment variables for the processes to come."""
-    values = settings.model_dump(mode="json", exclude_unset=True, exclude={"encryption_key"})
-    return {
-        f"NLP_SERVICE_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
-        for name, value in values.items()
-        if value is not None
     }

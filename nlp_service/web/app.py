@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from nlp_service import __version__
+from nlp_service.adapters.logs import configure_logs
 from nlp_service.bootstrap import Service, open_service
 from nlp_service.settings import Settings
 from nlp_service.web import errors
@@ -60,7 +61,9 @@ def create_app(settings: Settings, *, opened: Service | None = None) -> FastAPI:
 
 def from_environment() -> FastAPI:
     """Factory for server processes that each open their own service."""
-    return create_app(Settings())
+    settings = Settings()
+    configure_logs(settings.log_level, settings.log_format)
+    return create_app(settings)
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:
