@@ -107,9 +107,10 @@ def open_labeller(settings: Settings, *, bundle: Path | None = None) -> Labeller
 
 
 def load_model(settings: Settings, bundle: Path | None = None) -> OnnxModel:
-    """Load the given or the accepted bundle with one session per core unless set otherwise."""
+    """Load the given or the accepted bundle; the cores are shared out among the processes unless set otherwise."""
     folder = bundle or read_accepted(settings.models)
-    return OnnxModel.load(folder, sessions=settings.sessions or len(os.sched_getaffinity(0)))
+    share = max(1, len(os.sched_getaffinity(0)) // settings.workers)
+    return OnnxModel.load(folder, sessions=settings.sessions or share)
 
 
 def open_taxonomy(settings: Settings) -> Taxonomy:
