@@ -7,7 +7,8 @@
    library draws from an unseeded generator: two runs differ; at this resolution both score alike.)
 4. Groups merge by average linkage of their centroids, after smoothing over the graph, up to MERGE_DISTANCE.
 5. Themes need enough distinct messages; each gets its own threshold, messages closer to none than by chance or
-   far from its members stay out with a reason, and messages of groups that were too small may still join a theme that is near enough.
+   far from its members stay out with a reason, and messages of groups that were too small may still join a theme
+   that is near enough.
 """
 
 from __future__ import annotations
@@ -21,16 +22,16 @@ from scipy import sparse
 from scipy.cluster.hierarchy import fcluster, linkage
 
 from nlp_service.core.labelling import FloatArray
-from nlp_service.core.themes.neighbours import IntArray, closest, nearest
+from nlp_service.core.themes.neighbours import EXACT_LIMIT, IntArray, closest, nearest
 from nlp_service.core.themes.space import Space, principal, unit
 from nlp_service.core.themes.thresholds import calibrate_thresholds, chance_level, outer_fences
 
-NEIGHBOURS = 15
-MERGE_DISTANCE = 0.30  # cosine distance of smoothed centroids; measured on five labelled sets, see benchmarks/themes.py
+NEIGHBOURS = 10
+MERGE_DISTANCE = 0.25  # cosine distance of smoothed centroids; measured on five labelled sets, see benchmarks/themes.py
 SUB_DISTANCE = 0.55  # a sub-theme's cut, as a part of MERGE_DISTANCE
 MAX_GROUPS = 8_000  # linkage needs their square in memory
 _GROUP = 40  # resolution n / _GROUP gives groups of about ten messages
-_SMOOTHING = 2
+_SMOOTHING = 4
 TOO_FEW_ALIKE = "too_few_alike"  # no theme-sized number of messages says this
 FAR_FROM_ANY = "far_from_any"  # no nearer to a theme than unrelated messages are, or far from all its members
 
@@ -113,7 +114,7 @@ def _canonical(embeddings: FloatArray) -> IntArray:
 
 def _partition(placed: FloatArray, options: Options) -> tuple[IntArray, IntArray]:
     """Return the merged group of each row and its finer part."""
-    reduced = principal(placed)
+    reduced = placed if len(placed) <= EXACT_LIMIT else principal(placed)
     indices, cosines = nearest(reduced, options.neighbours)
     groups = _communities(_shared_neighbours(indices), options.seed)
     smoothed = _smooth(reduced, indices, cosines)
@@ -265,7 +266,7 @@ def _parts(rows: IntArray, fine: IntArray, options: Options) -> list[IntArray]:
         return []
     values, counts = np.unique(fine[rows], return_counts=True)
     least = max(options.least_messages * 2, len(rows) // 10)
-    large = sorted(
-        (int(count), int(value)) for value, count in zip(values, counts, strict=True) if count >= least
-    )[::-1]
+    large = sorted((int(count), int(value)) for value, count in zip(values, counts, strict=True) if count >= least)[
+        ::-1
+    ]
     return [rows[fine[rows] == value] for _, value in large] if len(large) > 1 else []

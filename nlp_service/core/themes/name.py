@@ -55,7 +55,9 @@ def name_themes(themes: Sequence[Sequence[Voice]], segment: Segment, *, default_
 
 def typical_quotes(voices: Sequence[Voice], count: int = QUOTES) -> tuple[Quote, ...]:
     """Return central messages that are unlike one another: maximal marginal relevance (Carbonell, Goldstein 1998)."""
-    distinct = list({_bare(voice.text): voice for voice in reversed(voices[:READ]) if len(voice.text) > 3}.values())[::-1]
+    distinct = list({_bare(voice.text): voice for voice in reversed(voices[:READ]) if len(voice.text) > 3}.values())[
+        ::-1
+    ]
     fit = [voice for voice in distinct if 6 <= len(voice.text) <= 160] or distinct
     pool = fit[: max(count, len(fit) // 2)]
     chosen: list[Voice] = []

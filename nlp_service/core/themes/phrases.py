@@ -30,9 +30,7 @@ def key_phrases(themes: Sequence[Sequence[Words]], *, shown: int = SHOWN) -> lis
     for counted in counts:
         total.update(counted)
     mean = sum(total.values()) / max(len(themes), 1)
-    return [
-        _best(counted, total, mean, len(messages), shown) for counted, messages in zip(counts, themes, strict=True)
-    ]
+    return [_best(counted, total, mean, len(messages), shown) for counted, messages in zip(counts, themes, strict=True)]
 
 
 def is_content(word: str) -> bool:
@@ -61,7 +59,7 @@ def spoken(phrase: Words) -> str:
     """Join words as they are written: Latin words with spaces, others without."""
     text = ""
     for word in phrase:
-        glued = not text or not (text[-1].isascii() and text[-1].isalnum() or _spaced(text[-1]))
+        glued = not text or not ((text[-1].isascii() and text[-1].isalnum()) or _spaced(text[-1]))
         text += word if glued or not (word[0].isalnum()) or _han(word[0]) else f" {word}"
     return text
 
@@ -96,9 +94,11 @@ def _best(
     for phrase in ranked:
         if len(chosen) == shown:
             break
-        if not any(_inside(phrase, other) and counted[other] >= _SUBSUMED * counted[phrase] for other in ranked[:60]):
-            if not any(_overlaps(phrase, other) for other in chosen):
-                chosen.append(phrase)
+        subsumed = any(
+            _inside(phrase, other) and counted[other] >= _SUBSUMED * counted[phrase] for other in ranked[:60]
+        )
+        if not subsumed and not any(_overlaps(phrase, other) for other in chosen):
+            chosen.append(phrase)
     return [(spoken(phrase), weights[phrase]) for phrase in chosen]
 
 

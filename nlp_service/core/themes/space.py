@@ -12,7 +12,7 @@ import numpy as np
 
 from nlp_service.core.labelling import FloatArray
 
-PRINCIPAL = 64  # directions kept for neighbour search; more cost time and changed no figure
+PRINCIPAL = 64  # directions kept where there are too many messages to compare all of them in full
 
 
 @dataclass(frozen=True, kw_only=True)
