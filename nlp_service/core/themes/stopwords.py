@@ -31,39 +31,21 @@ có không tôi cho được này các một で に は を が の と も で
 의 가 도 로 ของ ที่ ไม่ มี และ ได้ ครับ ค่ะ من في على ما هل لا
 """
 STOPWORDS = frozenset(f"{_CHINESE} {_ENGLISH} {_OTHERS}".split())
-NEGATIONS = frozenset(
-    [
-        "不",
-        "没",
-        "没有",
-        "无",
-        "未",
-        "别",
-        "无法",
-        "不能",
-        "不会",
-        "不了",
-        "不到",
-        "不让",
-        "不给",
-        "不想",
-        "不能用",
-        "not",
-        "no",
-        "never",
-        "cannot",
-        "without",
-    ]
-)
+_NEGATIONS = """
+不 没 没有 无 未 别 无法 不能 不会 不了 不到 不让 不给 不想 不能用 not no never cannot without
+"""
+NEGATIONS = frozenset(_NEGATIONS.split())
 
 # What people put around a matter; cut from the ends of a title, one after another.
 _LEADING = """
-你好 您好 请问一下 请问 麻烦问一下 问一下 想问一下 想问 咨询一下 咨询 亲亲 亲 哎呀 唉 嗯+ 额+ 呃+ 哦+ 啊+ 那个 就是说 就是 然后 那么 那
-而且 但是 可是 不过 所以 因为 还有 其实 反正 结果 我想知道 我就想 我想 我觉得 我感觉 感觉 觉得 帮我看一下 帮我看看 帮我 麻烦你 麻烦
+你好 您好 请问一下 请问 麻烦问一下 问一下 想问一下 想问 咨询一下 咨询 亲亲 亲 哎呀 唉 嗯+ 额+ 呃+ 哦+ 啊+ 那个 就是说
+就是 然后 那么 那 而且 但是 可是 不过 所以 因为 还有 其实 反正 结果 我想知道 我就想 我想 我觉得 我感觉 感觉 觉得
+帮我看一下 帮我看看 帮我 麻烦你 麻烦
 客服 hello\\b hi\\b please\\b excuse\\sme\\b but\\b and\\b so\\b well\\b i\\sthink\\b i\\sguess\\b
 """
 _TRAILING = """
-谢谢你 谢谢 感谢 好吗 行吗 对吧 是吧 是吗 哈+ 啊+ 呀+ 呢+ 吧+ 嘛+ 哦+ 噢+ 啦+ 哟+ 的说 \\bplease \\bthanks \\bthank\\syou
+谢谢你 谢谢 感谢 好吗 行吗 对吧 是吧 是吗 哈+ 啊+ 呀+ 呢+ 吧+ 嘛+ 哦+ 噢+ 啦+ 哟+ 的说
+\\bplease \\bthanks \\bthank\\syou
 """
 LEADING_FILLERS = re.compile(rf"^(?:{'|'.join(_LEADING.split())})[\s，,、：:]*", re.IGNORECASE)
 TRAILING_FILLERS = re.compile(rf"(?:{'|'.join(_TRAILING.split())})$", re.IGNORECASE)
