@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from nlp_service.contract.calibration import Calibration
 from nlp_service.contract.taxonomy import Taxonomy
+from nlp_service.core.delivery.events import ThemeEvent
+from nlp_service.core.delivery.outcome import Outcome
+from nlp_service.core.delivery.records import Claim, Delivery, DeliveryPage, Parcel, Ticket
+from nlp_service.core.delivery.subscriptions import Subscription, Target
+from nlp_service.core.delivery.verdict import Verdict
 from nlp_service.core.history import CustomerHistory
 from nlp_service.core.labelling import FloatArray, Labelling, ModelIdentity, Scores, ThemeMatch
 from nlp_service.core.messages import Message
@@ -112,6 +117,104 @@ class ThemeMatcher(Protocol):
 
     def match(self, labelling: Labelling) -> tuple[ThemeMatch, ...]:
         """Return the themes above their own thresholds, nearest first; reads memory alone."""
+
+
+class DeliveryQueue(Protocol):
+    """Open deliveries, taken under a lease by any number of workers."""
+
+    def claim(self, *, token: str, now: datetime, lease: timedelta, limit: int) -> tuple[Claim, ...]:
+        """Take up to ``limit`` deliveries that are due, each the first open one of its theme and endpoint."""
+        ...
+
+    def claim_sample(
+        self, subscription_id: str, event: ThemeEvent, *, token: str, now: datetime, lease: timedelta
+    ) -> Claim:
+        """Take a sample for a subscription in any state; raises NotFound."""
+        ...
+
+    def has_due(self, *, now: datetime) -> bool:
+        """Tell whether claiming would be worth a write."""
+        ...
+
+    def record(self, claim: Claim, outcome: Outcome, verdict: Verdict, *, now: datetime) -> bool:
+        """Store how an attempt ended and what follows; returns False where the lease had gone to another worker."""
+        ...
+
+    def give_back(self, claim: Claim, *, now: datetime) -> None:
+        """Undo a claim that was not used."""
+        ...
+
+
+class DeliveryLog(Protocol):
+    """Deliveries and attempts for people."""
+
+    def page(
+        self,
+        *,
+        state: str | None = None,
+        subscription_id: str | None = None,
+        before: int | None = None,
+        limit: int = 50,
+    ) -> DeliveryPage:
+        """Return deliveries, newest first."""
+        ...
+
+    def get(self, delivery_id: str) -> Delivery:
+        """Return a delivery with its events and attempts; raises NotFound."""
+        ...
+
+    def resend(self, delivery_id: str, *, at: datetime) -> None:
+        """Open a dead delivery again, under the same id; raises NotFound, or Conflict for one that is not dead."""
+        ...
+
+    def resend_dead(self, *, subscription_id: str | None, at: datetime) -> int:
+        """Open every dead delivery again; returns how many."""
+        ...
+
+
+class SubscriptionStore(Protocol):
+    """Who is told of what; a key is an id or a name."""
+
+    def add(self, subscription: Subscription, target: Target) -> None:
+        """Store a new subscription; raises Conflict for a name that is taken."""
+        ...
+
+    def all(self) -> tuple[Subscription, ...]:
+        """Return every subscription, by name."""
+        ...
+
+    def get(self, key: str) -> Subscription:
+        """Return one; raises NotFound."""
+        ...
+
+    def target(self, key: str) -> Target:
+        """Return where it leads to, secrets in the clear; raises NotFound."""
+        ...
+
+    def replace(self, subscription: Subscription, target: Target | None = None) -> None:
+        """Store a changed subscription; one that becomes active starts with a clean record."""
+        ...
+
+    def remove(self, key: str) -> None:
+        """Remove one with its deliveries; raises NotFound."""
+        ...
+
+
+class TicketStore(Protocol):
+    """Which issue of a tracker stands for which theme."""
+
+    def find(self, subscription_id: str, theme_id: str) -> Ticket | None: ...
+    def keep(self, ticket: Ticket, *, at: datetime) -> None:
+        """Store or change a ticket."""
+        ...
+
+    def open_tickets(self) -> tuple[Ticket, ...]: ...
+
+
+class Sender(Protocol):
+    """Makes one attempt over one kind of channel; never raises for what the other side does."""
+
+    async def send(self, parcel: Parcel) -> Outcome: ...
 
 
 class ThemeDecisions(Protocol):

@@ -2,6 +2,28 @@
 
 from nlp_service.adapters.db.tables.access import api_keys, audit_anchor, audit_log, erased_messages
 from nlp_service.adapters.db.tables.base import metadata
+from nlp_service.adapters.db.tables.delivery import (
+    attempts,
+    deliveries,
+    delivery_events,
+    outbox,
+    subscriptions,
+    tickets,
+)
 from nlp_service.adapters.db.tables.messages import labellings, messages
 
-__all__ = ["api_keys", "audit_anchor", "audit_log", "erased_messages", "labellings", "messages", "metadata"]
+__all__ = [
+    "api_keys",
+    "attempts",
+    "audit_anchor",
+    "audit_log",
+    "deliveries",
+    "delivery_events",
+    "erased_messages",
+    "labellings",
+    "messages",
+    "metadata",
+    "outbox",
+    "subscriptions",
+    "tickets",
+]

@@ -1,0 +1,113 @@
+"""Deliveries and their attempts as people see them, and sending dead ones again."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, update
+
+from nlp_service.adapters.db.database import Database
+from nlp_service.adapters.db.tables import attempts, deliveries, delivery_events, outbox, subscriptions
+from nlp_service.core.delivery.events import decode
+from nlp_service.core.delivery.records import Attempt, Delivery, DeliveryPage
+from nlp_service.errors import Conflict, NotFound
+
+_COLUMNS = (*deliveries.c, subscriptions.c.name.label("subscription"), subscriptions.c.channel)
+_SHOWN = ("subscription_id", "subscription", "channel", "form", "state", "reason", "theme_id")
+
+
+class DeliveryRecords:
+    """ports.DeliveryLog on a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def page(
+        self,
+        *,
+        state: str | None = None,
+        subscription_id: str | None = None,
+        before: int | None = None,
+        limit: int = 50,
+    ) -> DeliveryPage:
+        """Return deliveries, newest first."""
+        query = select(*_COLUMNS).join(subscriptions).order_by(deliveries.c.id.desc()).limit(limit)
+        if state is not None:
+            query = query.where(deliveries.c.state == state)
+        if subscription_id is not None:
+            query = query.where(deliveries.c.subscription_id == subscription_id)
+        if before is not None:
+            query = query.where(deliveries.c.id < before)
+        rows = self._database.read(lambda connection: connection.execute(query).all())
+        found = tuple(_delivery(row) for row in rows)
+        return DeliveryPage(deliveries=found, before=rows[-1].id if len(rows) == limit else None)
+
+    def get(self, delivery_id: str) -> Delivery:
+        """Return a delivery with its events and attempts; raises NotFound."""
+
+        def load(connection: Connection) -> Delivery:
+            query = select(*_COLUMNS).join(subscriptions).where(deliveries.c.message_id == delivery_id)
+            row = connection.execute(query).one_or_none()
+            if row is None:
+                raise NotFound(f"no delivery {delivery_id!r}: see `nlp-service deliveries list`")
+            documents = connection.execute(
+                select(outbox.c.document)
+                .join(delivery_events, delivery_events.c.outbox_id == outbox.c.id)
+                .where(delivery_events.c.delivery_id == row.id)
+                .order_by(outbox.c.id)
+            ).scalars()
+            tried = connection.execute(
+                select(attempts).where(attempts.c.delivery_id == row.id).order_by(attempts.c.number)
+            )
+            events = tuple(decode(document) for document in documents)
+            return _delivery(row, events=events, attempts=tuple(_attempt(entry) for entry in tried))
+
+        return self._database.read(load)
+
+    def resend(self, delivery_id: str, *, at: datetime) -> None:
+        """Open a dead delivery again, under the same id and with all its attempts ahead."""
+        dead = (deliveries.c.message_id == delivery_id) & (deliveries.c.state == "dead")
+        if self._reopen(dead, at):
+            return
+        state = self.get(delivery_id).state
+        raise Conflict(f"delivery {delivery_id!r} is {state}: only a dead one is sent again")
+
+    def resend_dead(self, *, subscription_id: str | None, at: datetime) -> int:
+        """Open every dead delivery again, of one subscription or of all; samples stay."""
+        dead = (deliveries.c.state == "dead") & (deliveries.c.form != "sample")
+        if subscription_id is not None:
+            dead &= deliveries.c.subscription_id == subscription_id
+        return self._reopen(dead, at)
+
+    def _reopen(self, which: Any, at: datetime) -> int:
+        values = {"state": "open", "reason": "sent again by hand", "due_at": at, "failures": 0, "ended_at": None}
+        statement = update(deliveries).where(which).values(**values, claim=None)
+        return self._database.transaction(lambda connection: connection.execute(statement).rowcount)
+
+
+def _delivery(row: Row[Any], **more: Any) -> Delivery:
+    shown = {name: getattr(row, name) for name in _SHOWN}
+    return Delivery(
+        id=row.message_id,
+        due_at=row.due_at,
+        created_at=row.created_at,
+        ended_at=row.ended_at,
+        failures=row.failures,
+        **shown,
+        **more,
+    )
+
+
+def _attempt(row: Row[Any]) -> Attempt:
+    return Attempt(
+        number=row.number,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        outcome=row.outcome,
+        status=row.status,
+        code=row.code,
+        detail=row.detail or "",
+        verdict=row.verdict,
+        because=row.because or "",
+    )
