@@ -174,3 +174,15 @@ def _drop_unused(graph: onnx.GraphProto) -> None:
     used = {name for node in graph.node for name in node.input}
     for item in [item for item in graph.initializer if item.name not in used]:
         graph.initializer.remove(item)
+
+
+def graph_layers(path: Path) -> tuple[int, int, int]:
+    """Return (layers, hidden, intermediate) of an exported encoder: each layer has one softmax."""
+    graph = onnx.load(str(path)).graph
+    widths = {
+        (item.dims[0], item.dims[1])
+        for item in graph.initializer
+        if len(item.dims) == 2 and item.data_type == onnx.TensorProto.INT8
+    }
+    hidden = min(rows for rows, _ in widths)
+    return sum(node.op_type == "Softmax" for node in graph.node), hidden, max(rows for rows, _ in widths)

@@ -44,7 +44,7 @@ class OnnxModel:
         self.languages = manifest.languages
         self.concurrency = len(sessions)  # passes that may run at once
         self._tokenizer = tokenizer
-        self._columns = columns
+        self.columns = columns  # where each output lies in a packed row
         self._idle: queue.SimpleQueue[ort.InferenceSession] = queue.SimpleQueue()
         for session in sessions:
             self._idle.put(session)
@@ -114,11 +114,11 @@ class OnnxModel:
 
     def combine(self, reading: Reading, rows: FloatArray) -> FloatArray:
         """Merge the packed rows (windows, columns) of one message into one (columns,)."""
-        return combine(rows, reading.windows, self._columns)
+        return combine(rows, reading.windows, self.columns)
 
     def unpack(self, rows: FloatArray, truncated: Sequence[bool]) -> Scores:
         """Return the scores of packed rows (n, columns)."""
-        heads = {name: rows[:, columns] for name, columns in self._columns.of.items()}
+        heads = {name: rows[:, columns] for name, columns in self.columns.of.items()}
         heads["scope"] = heads["scope"][:, 0]
         return Scores(**heads, truncated=np.array(truncated, dtype=np.bool_))
 
@@ -127,13 +127,13 @@ class OnnxModel:
         plan = list(passes(windows, token_budget=TOKEN_BUDGET))
         batches = [[windows[number] for number in numbers] for numbers in plan]
         results = self._pool.map(self.infer, batches) if len(batches) > 1 else map(self.infer, batches)
-        packed = np.empty((len(windows), self._columns.total), dtype=np.float32)
+        packed = np.empty((len(windows), self.columns.total), dtype=np.float32)
         for numbers, rows in zip(plan, results, strict=True):
             packed[numbers] = rows
         truncated = [reading.truncated for reading in readings]
         if len(windows) == len(readings):
             return self.unpack(packed, truncated)
-        merged = np.empty((len(readings), self._columns.total), dtype=np.float32)
+        merged = np.empty((len(readings), self.columns.total), dtype=np.float32)
         start = 0
         for row, reading in enumerate(readings):
             merged[row] = self.combine(reading, packed[start : start + len(reading.windows)])
