@@ -13,7 +13,7 @@ from nlp_service.errors import InvalidMessage
 from nlp_service.flows.classify import Classified
 from nlp_service.flows.explain import as_data
 from nlp_service.web.access import needs
-from nlp_service.web.request import ServiceDep, parse_body, read_text
+from nlp_service.web.request import ServiceDep, parse_body, read_text, while_connected
 from nlp_service.web.schemas.problems import Problem
 from nlp_service.wire.answers import AnswerOut, BatchOut
 from nlp_service.wire.messages import EXAMPLE_MESSAGE, BatchIn, MessageIn
@@ -65,7 +65,7 @@ async def classify(
     if explain and batch:
         raise InvalidMessage("explain=true takes one message, not a batch", field="explain")
     given = [message.to_message() for message in messages]
-    classified = await service.classify(given)
+    classified = await while_connected(request, service.classify(given))
     service.metrics.labelled(classified.labellings)
     service.metrics.stages(classified.stages)
     answers = [answer(labelling, classified.model.taxonomy) for labelling in classified.labellings]
