@@ -18,6 +18,8 @@ from nlp_service.core.delivery.verdict import Verdict
 from nlp_service.core.history import CustomerHistory
 from nlp_service.core.labelling import FloatArray, Labelling, ModelIdentity, Scores, ThemeMatch
 from nlp_service.core.messages import Message
+from nlp_service.core.relabelling import Chunk, LabelledChunk, Position, Tally
+from nlp_service.core.rows import Row
 from nlp_service.core.stored import DailyCount, LabelledPage, StoredMessage, Window
 
 Segments = tuple[str, str]  # message, context; as contract.inputs.compose returns them
@@ -243,4 +245,41 @@ class ExampleIndex(Protocol):
 
     def nearest(self, embedding: FloatArray, count: int) -> tuple[tuple[Example, float], ...]:
         """Return the examples of highest cosine to a unit vector (d,), highest first."""
+
+
+class Rows(Protocol):
+    """The input of a bulk job, readable from any position."""
+
+    @property
+    def expected(self) -> int | None:
+        """Rows in all, an upper bound; None where it cannot be known."""
+        ...
+
+    def rows(self, start: Position) -> Iterator[Row]:
+        """Yield the rows after a position, in the same order every time."""
+        ...
+
+
+class ChunkLabeller(Protocol):
+    """Where a bulk job's labelling happens: this process, or a cluster."""
+
+    def label(self, chunks: Iterator[Chunk]) -> Iterator[LabelledChunk]:
+        """Yield the chunks labelled, in order."""
+        ...
+
+
+class Parts(Protocol):
+    """The output of a bulk job; what ``write`` returned from survives a kill."""
+
+    @property
+    def done(self) -> tuple[Tally, Position, int]:
+        """What is kept so far, where reading goes on, and the number of the next part."""
+        ...
+
+    def write(self, chunk: LabelledChunk) -> None:
+        """Keep one chunk; raises JobError where it cannot be kept."""
+        ...
+
+    def finish(self) -> None:
+        """Close the output; the manifest is written last."""
         ...

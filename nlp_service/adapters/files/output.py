@@ -1,0 +1,144 @@
+"""ports.Parts as a folder: numbered parts, rejects, conversations, and the manifest last."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from nlp_service.adapters.files.closing import count_distinct, index_row, write_conversations
+from nlp_service.adapters.files.durable import file_sha256, replacing, told_as_job_error
+from nlp_service.adapters.files.ledger import Ledger, PartEntry
+from nlp_service.adapters.files.schema import ENDINGS, INDEX, MESSAGES, write_rows
+from nlp_service.contract.taxonomy import Taxonomy
+from nlp_service.core.flat import flat
+from nlp_service.core.relabelling import BEGINNING, SCHEMA_VERSION, LabelledChunk, Position, Tally
+from nlp_service.errors import Conflict, JobError
+
+MANIFEST = "manifest.json"
+REJECTS = "rejects.jsonl"
+_WORK = ".job"  # the ledger and what the closing passes need; gone when the manifest is there
+
+
+class OutputFolder:
+    """Parts and their ledger; open with ``open``."""
+
+    def __init__(
+        self, folder: Path, ledger: Ledger, *, about: Mapping[str, Any], taxonomy: Taxonomy, form: str = "parquet"
+    ) -> None:
+        self.folder = folder
+        self._work = folder / _WORK
+        self._ledger = ledger
+        self._about = about
+        self._taxonomy = taxonomy
+        self._form = form
+
+    @classmethod
+    def open(
+        cls, folder: Path, about: Mapping[str, Any], *, taxonomy: Taxonomy, form: str = "parquet", resume: bool = False
+    ) -> OutputFolder:
+        """Begin a job in an empty folder, or go on with the one in it.
+
+        Args:
+            folder: made where it is missing.
+            about: what the parts depend on (inputs, model, policy, options); may not change between runs.
+            taxonomy: of the model.
+            form: parquet or jsonl.
+            resume: go on with what is there; a folder without a job begins one.
+
+        Raises:
+            Conflict: something is in the folder and ``resume`` was not asked for, or the job is finished.
+            JobError: what the job is about has changed, or a finished part is missing or altered.
+        """
+        if (folder / MANIFEST).exists():
+            raise Conflict(f"{folder} holds a finished job ({MANIFEST} is there): choose another folder")
+        work = folder / _WORK
+        ledger_path = work / "ledger.jsonl"
+        if not resume and folder.exists() and any(item.name != _WORK for item in folder.iterdir()):
+            remedy = "go on with --resume" if ledger_path.exists() else "choose an empty one"
+            raise Conflict(f"output folder {folder} is not empty: {remedy}")
+        with told_as_job_error(folder, "nothing is"):
+            work.mkdir(parents=True, exist_ok=True)
+            ledger = Ledger.resume(ledger_path, about) if resume else Ledger.start(ledger_path, about)
+        output = cls(folder, ledger, about=about, taxonomy=taxonomy, form=form)
+        output._check()
+        return output
+
+    @property
+    def done(self) -> tuple[Tally, Position, int]:
+        """What is kept so far, where reading goes on, and the number of the next part."""
+        entries = self._ledger.entries
+        return self._ledger.tally, entries[-1].end if entries else BEGINNING, len(entries)
+
+    def write(self, chunk: LabelledChunk) -> None:
+        """Keep a chunk: its files first, then its line in the ledger."""
+        name = f"part-{chunk.number:05}{ENDINGS[self._form]}" if chunk.labelled else None
+        with told_as_job_error(self.folder, f"{len(self._ledger.entries)} parts ({self._ledger.tally.rows} rows) are"):
+            write_rows(self._rejects(chunk.number), [item.as_data() for item in chunk.rejected], INDEX)
+            sha256, size = None, 0
+            if name is not None:
+                path = self.folder / name
+                write_rows(path, [flat(item, self._taxonomy) for item in chunk.labelled], MESSAGES)
+                write_rows(self._index(chunk.number), [index_row(item) for item in chunk.labelled], INDEX)
+                sha256, size = file_sha256(path), path.stat().st_size
+            self._ledger.add(
+                PartEntry(number=chunk.number, name=name, sha256=sha256, size=size, tally=chunk.tally, end=chunk.end)
+            )
+
+    def finish(self) -> None:
+        """Write rejects, conversations and, last, the manifest; then the working files go."""
+        entries = self._ledger.entries
+        with told_as_job_error(self.folder, f"all {len(entries)} parts are"):
+            with replacing(self.folder / REJECTS) as stream:
+                for entry in entries:
+                    stream.write(self._rejects(entry.number).read_bytes())
+            indices = [self._index(entry.number) for entry in entries if entry.name is not None]
+            labelled = self._ledger.tally.labelled
+            conversations = None
+            if self._about.get("conversations"):
+                path = self.folder / f"conversations{ENDINGS[self._form]}"
+                conversations = write_conversations(path, indices, self._taxonomy.priorities, rows=labelled)
+            manifest = self._manifest(indices, conversations)
+            with replacing(self.folder / MANIFEST) as stream:
+                stream.write(orjson.dumps(manifest, option=orjson.OPT_INDENT_2) + b"\n")
+            shutil.rmtree(self._work)
+
+    def _manifest(self, indices: Sequence[Path], conversations: int | None) -> dict[str, Any]:
+        tally = self._ledger.tally
+        distinct = {name: count_distinct(indices, name, rows=tally.labelled) for name in ("text_key", "id_key")}
+        parts = [entry for entry in self._ledger.entries if entry.name is not None]
+        return {
+            "schema_version": SCHEMA_VERSION,
+            **self._about,
+            "rows": {
+                "read": tally.read,
+                "labelled": tally.labelled,
+                "rejected": tally.rejected,
+                "agent_turns": tally.agent_turns,
+                "input_rows": tally.rows,
+                "duplicate_texts": tally.labelled - distinct["text_key"],
+                "duplicate_ids": tally.labelled - distinct["id_key"],
+            },
+            "conversations": conversations,
+            "output": [
+                {"name": entry.name, "rows": entry.tally.labelled, "bytes": entry.size, "sha256": entry.sha256}
+                for entry in parts
+            ],
+            "rejects": {"name": REJECTS, "rows": tally.rejected, "sha256": file_sha256(self.folder / REJECTS)},
+        }
+
+    def _check(self) -> None:
+        """Refuse parts that are not as they were written."""
+        for entry in self._ledger.entries:
+            path = self.folder / (entry.name or "")
+            if entry.name is not None and (not path.is_file() or path.stat().st_size != entry.size):
+                raise JobError(f"{path} is missing or was changed since it was written: begin anew in another folder")
+
+    def _rejects(self, number: int) -> Path:
+        return self._work / f"rejects-{number:05}.jsonl"
+
+    def _index(self, number: int) -> Path:
+        return self._work / f"index-{number:05}.parquet"
