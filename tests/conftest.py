@@ -65,9 +65,9 @@ class PostgresDatabases:
         _execute(server, f"CREATE DATABASE {self._template}")
         migrate(_with_name(server, self._template))
 
-    def create(self) -> str:
+    def create(self, *, empty: bool = False) -> str:
         name = f"{self._template}_{len(self._created)}"
-        _execute(self._server, f"CREATE DATABASE {name} TEMPLATE {self._template}")
+        _execute(self._server, f"CREATE DATABASE {name} TEMPLATE {'template0' if empty else self._template}")
         self._created.append(name)
         return _with_name(self._server, name)
 

@@ -129,8 +129,9 @@ def test_a_history_is_capped_at_the_newest(store: MessageStore) -> None:
     ]
     store.save(given).result(10)
 
-    past = store.histories(["bot"], since=START)["bot"].messages
-    assert [past[0].message_id, past[-1].message_id, len(past)] == ["m-030", "m-229", 200]
+    for asked in (["bot"], ["bot", "nobody"]):
+        past = store.histories(asked, since=START)["bot"].messages
+        assert [past[0].message_id, past[-1].message_id, len(past)] == ["m-030", "m-229", 200]
     assert [entry.message.id for entry in store.customer("bot", limit=2)] == ["m-229", "m-228"]
 
 

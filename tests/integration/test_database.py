@@ -15,10 +15,20 @@ from sqlalchemy import Connection, text
 from nlp_service.adapters.db import engines, tables
 from nlp_service.adapters.db.database import Database
 from nlp_service.adapters.db.failures import conflict_on_duplicate
+from nlp_service.adapters.db.messages import Messages
 from nlp_service.adapters.db.migrations import current, head, migrate
 from nlp_service.errors import Conflict, StorageUnavailable
+from tests.examples import labelling, message
 
 WAIT = 30
+
+
+@pytest.fixture
+def empty_url(database_url: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the URL of a database without any table."""
+    if database_url.startswith("sqlite"):
+        return f"sqlite:///{tmp_path}/empty.db"
+    return str(request.getfixturevalue("postgres_databases").create(empty=True))
 
 
 @pytest.fixture
@@ -156,7 +166,16 @@ def test_the_tables_are_what_the_migrations_make(database_url: str) -> None:
     assert [entry for entry in differences if "notes" not in str(entry)] == []
 
 
-def test_replicas_that_migrate_together_are_safe(database_url: str, tmp_path: Path) -> None:
-    url = database_url if database_url.startswith("postgresql") else f"sqlite:///{tmp_path}/new.db"
+def test_replicas_that_migrate_together_are_safe(empty_url: str) -> None:
     with ThreadPoolExecutor(4) as pool:
-        assert set(pool.map(migrate, [url] * 4)) == {head()}
+        assert set(pool.map(migrate, [empty_url] * 4)) == {head()}
+
+
+def test_data_of_the_first_release_survive_the_way_to_this_one(empty_url: str) -> None:
+    assert migrate(empty_url, target="0001") == "0001"
+    with Database.open(empty_url) as old:
+        Messages(old, mask=str).save([(message(), labelling())]).result(WAIT)
+    assert migrate(empty_url) == head()
+    with Database.open(empty_url) as new:
+        (kept,) = Messages(new, mask=str).get("m-1").labellings
+        assert kept.labels == labelling().labels

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sqlite3
@@ -205,6 +206,61 @@ def test_a_connection_cut_within_a_transaction_is_replaced(cluster: Cluster) -> 
         assert [future.exception(30) for future in futures] == [None, None]
         count = database.read(lambda connection: connection.execute(text("SELECT count(*) FROM notes")).scalar_one())
         assert count == 2
+
+
+def test_a_deadlock_between_replicas_is_tried_again(cluster: Cluster) -> None:
+    meeting = threading.Barrier(2)
+
+    def insert(first: str, second: str) -> Callable[[Connection], None]:
+        def both(connection: Connection) -> None:
+            statement = text("INSERT INTO pairs VALUES (:key) ON CONFLICT DO NOTHING")
+            connection.execute(statement, {"key": first})
+            with contextlib.suppress(threading.BrokenBarrierError):
+                meeting.wait(10)  # both hold one row and ask for the other's; the second try finds nobody here
+            connection.execute(statement, {"key": second})
+            meeting.abort()
+
+        return both
+
+    with Database.open(cluster.url) as one, Database.open(cluster.url) as other:
+        one.transaction(
+            lambda connection: connection.execute(text("CREATE TABLE pairs (key TEXT PRIMARY KEY)")) and None
+        )
+        futures = [one.write(insert("a", "b")), other.write(insert("b", "a"))]
+        assert [future.exception(60) for future in futures] == [None, None]
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_replicas_store_a_message_once(make_database: Callable[[str], str], kind: str) -> None:
+    url = make_database(kind)
+    with contextlib.ExitStack() as stack:
+        stores = [Messages(stack.enter_context(Database.open(url)), mask=str) for _ in range(3)]
+        futures = [
+            store.save([(message(f"m-{i % 40}"), labelling(f"m-{i % 40}"))]) for i in range(120) for store in stores
+        ]
+        assert {future.exception(60) for future in futures} == {None}
+        database = stack.enter_context(Database.open(url))
+        assert len(database.read(ids)) == 40
+        count = text("SELECT count(*) FROM labellings")
+        assert database.read(lambda connection: connection.execute(count).scalar_one()) == 40
+
+
+def test_a_killed_server_keeps_what_was_acknowledged(cluster: Cluster) -> None:
+    with Database.open(cluster.url) as database:
+        store = Messages(database, mask=str)
+        futures = {}
+        for i in range(400):
+            key = f"k-{i}"
+            futures[key] = store.save([(message(key), labelling(key))])
+            if i == 200:
+                futures[key].result(60)
+                cluster.stop("immediate")
+        outcomes = {key: future.exception(60) for key, future in futures.items()}
+        assert all(error is None or isinstance(error, StorageUnavailable) for error in outcomes.values())
+        cluster.start()
+        acknowledged = {key for key, error in outcomes.items() if error is None}
+        assert len(acknowledged) > 200
+        assert acknowledged <= set(database.read(ids))
 
 
 def ids(connection: Connection) -> list[str]:

@@ -27,6 +27,7 @@ _BY_SQLSTATE = {  # prefix of PostgreSQL's code
     "25006": "cannot be written: the server is read-only (a standby?)",
     "28": "refuses the login: check user and password",
     "3D": "does not exist on the server: create it",
+    "40": "was asked for the same rows by two writers at once: try again",
     "42P01": f"lacks a table: {_MIGRATE}",
     "42703": f"lacks a column: {_MIGRATE}",
     "53100": "cannot grow: the server's disk is full",
@@ -48,6 +49,11 @@ def translate(exc: Exception, name: str) -> Exception:
 def lost(exc: Exception) -> bool:
     """Tell whether the connection itself has gone."""
     return isinstance(exc, DBAPIError) and exc.connection_invalidated
+
+
+def collided(exc: BaseException | None) -> bool:
+    """Tell whether two PostgreSQL transactions stood in each other's way (deadlock): one may try again."""
+    return isinstance(exc, DBAPIError) and str(getattr(exc.orig, "sqlstate", None) or "").startswith("40")
 
 
 @contextmanager

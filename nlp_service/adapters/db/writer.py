@@ -11,10 +11,11 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
 
-from nlp_service.adapters.db.failures import lost, translate
+from nlp_service.adapters.db.failures import collided, lost, translate
 from nlp_service.errors import StorageUnavailable
 
 T = TypeVar("T")
+ATTEMPTS = 5  # of a function that collided with another replica's
 MAX_BATCH = 256  # functions in one transaction
 
 
@@ -31,7 +32,7 @@ class _Outcome:
 
 
 class _BrokenTransaction(Exception):
-    """A savepoint could not be rolled back: the whole transaction is gone."""
+    """The whole transaction is gone, or must be given up so that another's can end."""
 
 
 class Writer:
@@ -117,18 +118,20 @@ class Writer:
             self._waiting.put(None)  # the end was read early: meet it again after this batch
         return batch
 
-    def _settle(self, batch: Sequence[_Job]) -> None:
+    def _settle(self, batch: Sequence[_Job], attempts: int = ATTEMPTS) -> None:
         """Commit a batch and resolve its futures."""
         try:
             outcomes = self._commit(batch)
         except _BrokenTransaction as exc:
             self._disconnect()
-            if len(batch) == 1:
-                outcomes = [self._failure(exc.__cause__)]
-            else:  # one of them broke it, or the disk is full: each for itself
+            if len(batch) > 1:  # one of them broke it, or the disk is full: each for itself
                 for job in batch:
                     self._settle([job])
                 return
+            if collided(exc.__cause__) and attempts > 1:
+                self._settle(batch, attempts - 1)
+                return
+            outcomes = [self._failure(exc.__cause__)]
         except Exception as exc:  # the thread must live; the callers get the error
             self._disconnect()
             outcomes = [self._failure(exc)] * len(batch)
@@ -164,6 +167,8 @@ class Writer:
         except Exception as exc:
             if lost(exc):
                 raise
+            if collided(exc):
+                raise _BrokenTransaction from exc
             try:
                 connection.exec_driver_sql("ROLLBACK TO SAVEPOINT caller")
             except Exception:  # SQLite ends the transaction itself on a full disk
