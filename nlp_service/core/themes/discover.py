@@ -38,7 +38,7 @@ FAR_FROM_ANY = "far_from_any"  # no nearer to a theme than unrelated messages ar
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    least_messages: int = 5  # distinct messages that make a theme
+    least_messages: int = 5  # messages, by weight, that make a theme
     merge_distance: float = MERGE_DISTANCE
     neighbours: int = NEIGHBOURS
     chance: float = 0.95  # a member is closer to its theme than this share of unrelated messages
@@ -80,7 +80,7 @@ def discover(
 
     Args:
         embeddings: float32 (n, d), unit norm, one row per distinct message.
-        weights: (n,) how many messages each row stands for, for the centroids; ones by default.
+        weights: (n,) how many messages each row stands for; ones by default.
         options: sizes and distances.
         space: the model's space where one is kept; else the mean of the rows is its origin.
 
@@ -201,7 +201,7 @@ def _themes(
     space: Space,
     options: Options,
 ) -> Discovery:
-    sizes = np.bincount(labels)
+    sizes = np.bincount(labels, weights=weights)
     big = np.flatnonzero(sizes >= options.least_messages)
     if len(big) == 0:
         return Discovery(space=space, clusters=(), outliers={TOO_FEW_ALIKE: order})
@@ -210,7 +210,7 @@ def _themes(
     labels = number[labels]
     centroids = _centroids(placed, labels, weights, len(big))
     floor = chance_level(placed, labels, centroids, options.chance)
-    labels, reasons = _settle(placed, labels, centroids, floor, options)
+    labels, reasons = _settle(placed, labels, centroids, weights, floor, options)
     centroids = _centroids(placed, labels, weights, len(big))
     present = np.bincount(labels[labels >= 0], minlength=len(centroids)) > 0
     thresholds = calibrate_thresholds(placed, labels, centroids, floor)
@@ -236,7 +236,7 @@ def _themes(
 
 
 def _settle(
-    placed: FloatArray, labels: IntArray, centroids: FloatArray, floor: float, options: Options
+    placed: FloatArray, labels: IntArray, centroids: FloatArray, weights: FloatArray, floor: float, options: Options
 ) -> tuple[IntArray, dict[str, IntArray]]:
     """Release members that are no closer than chance, adopt the homeless that are near, drop what became too small."""
     homeless = labels < 0
@@ -252,7 +252,8 @@ def _settle(
         nearest_theme, cosine = closest(placed[free], centroids)
         adopted = cosine >= thresholds[nearest_theme]
         settled[free[adopted]] = nearest_theme[adopted]
-    sizes = np.bincount(settled[settled >= 0], minlength=len(centroids))
+    kept = settled >= 0
+    sizes = np.bincount(settled[kept], weights=weights[kept], minlength=len(centroids))
     shrunk = np.isin(settled, np.flatnonzero(sizes < options.least_messages)) & (settled >= 0)
     settled[shrunk] = -1
     out = settled < 0

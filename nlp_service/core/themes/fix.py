@@ -12,7 +12,7 @@ WORTHWHILE = 0.7  # a fix that leaves more than this part of the messages did no
 LEAST_BEFORE = 7  # days
 LEAST_AFTER = 5
 TREND_DAYS = 28  # days before the fix from which the past's own trend is taken into account
-UNKNOWN = Interval(value=1.0, low=0.0, high=float("inf"))
+UNKNOWN = Interval(value=1.0, low=0.0, high=1e6)  # nothing is ruled out
 
 
 def fix_effect(counts: npt.ArrayLike, totals: npt.ArrayLike, fixed: int) -> FixEffect:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -19,6 +19,7 @@ from nlp_service.core.themes.splits import find_splits
 from nlp_service.core.themes.values import Growth, Interval, Measure
 
 LEAST_HISTORY = 14  # days of feedback before the window from which growth can be told
+LEAST_AFTER_FIX = 5
 LEAST_MESSAGES = 5  # counted messages in the window from which growth is tested
 LEAST_RATIO = 1.25  # a rise smaller than a quarter is not worth a message to anybody
 _SAME_PRODUCT = 0.5
@@ -33,7 +34,13 @@ class Judged:
 
 
 def measure(
-    feedback: Feedback, themes: IntArray, n_themes: int, window: Window, *, judged: Judged | None = None
+    feedback: Feedback,
+    themes: IntArray,
+    n_themes: int,
+    window: Window,
+    *,
+    judged: Judged | None = None,
+    since: Mapping[int, datetime] | None = None,
 ) -> list[Measure]:
     """Measure every theme in a window; feedback before it is the past that growth is tested against.
 
@@ -43,11 +50,13 @@ def measure(
         n_themes: how many themes there are.
         window: the span that is reported.
         judged: human corrections, where there are any.
+        since: by theme, when its past begins: a fixed theme is held against the days after the fix.
     """
+    since = since or {}
     counted = counting(feedback, themes)
     inside = feedback.inside(window.start, window.end)
     total = int((counted & inside).sum())
-    history = _daily(feedback, themes, n_themes, counted, window)
+    history = daily(feedback, themes, n_themes, counted, window)
     splits = find_splits(feedback, themes, n_themes, counted & inside)
     measures = []
     for index in range(n_themes):
@@ -66,7 +75,7 @@ def measure(
                 corrected_share=_corrected(themes, counted & inside, judged, index),
                 sentiment=float(np.mean([feedback.messages[row].sentiment_score for row in own])) if len(own) else 0.0,
                 priorities=Counter(feedback.messages[row].priority for row in own),
-                growth=_growth(history, index, window),
+                growth=_growth(history, index, since.get(index)),
                 onset=_onset(history, index),
                 splits=splits[index],
                 floods=floods(feedback, rows),
@@ -90,14 +99,20 @@ def control_false_rises(measures: Sequence[Measure], rate: float = 0.05) -> list
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Days:
+class Days:
+    """Counted messages by day; the last days are the window."""
+
     counts: IntArray  # (themes, days) counted messages
     totals: IntArray  # (days,) all counted feedback
     first_window_day: int
     origin: datetime
 
+    def day(self, at: datetime) -> int:
+        """Index of the day that holds ``at``; negative before the first."""
+        return int((at - self.origin) // timedelta(days=1))
 
-def _daily(feedback: Feedback, themes: IntArray, n_themes: int, counted: Bools, window: Window) -> _Days:
+
+def daily(feedback: Feedback, themes: IntArray, n_themes: int, counted: Bools, window: Window) -> Days:
     """Count by whole days that end with the window."""
     length = max(1, int(np.ceil((window.end - window.start) / timedelta(days=1))))
     first = feedback.at[0] if len(feedback) else window.start.timestamp()
@@ -109,10 +124,10 @@ def _daily(feedback: Feedback, themes: IntArray, n_themes: int, counted: Bools, 
     of_theme = kept & (themes >= 0)
     flat = themes[of_theme] * (length + past) + days[of_theme]
     counts = np.bincount(flat, minlength=n_themes * (length + past)).reshape(n_themes, length + past)
-    return _Days(counts=counts, totals=totals, first_window_day=past, origin=origin)
+    return Days(counts=counts, totals=totals, first_window_day=past, origin=origin)
 
 
-def _growth(days: _Days, index: int, window: Window) -> Growth | None:
+def _growth(days: Days, index: int, since: datetime | None) -> Growth | None:
     """Test the window's count against the rate of the days before; the variance is that of the past's own days.
 
     The dispersion is shrunk towards that of all themes together, since a few weeks of one theme say little of it.
@@ -120,11 +135,17 @@ def _growth(days: _Days, index: int, window: Window) -> Growth | None:
     split = days.first_window_day
     now = int(days.counts[index, split:].sum())
     exposure = float(days.totals[split:].sum())
-    past, past_exposure = days.counts[index, :split], days.totals[:split].astype(np.float64)
-    if split < LEAST_HISTORY or now < LEAST_MESSAGES or past_exposure.sum() <= 0 or exposure <= 0:
+    start = 0 if since is None else min(max(days.day(since) + 1, 0), split)
+    past, past_exposure = days.counts[index, start:split], days.totals[start:split].astype(np.float64)
+    if (
+        split - start < (LEAST_HISTORY if since is None else LEAST_AFTER_FIX)
+        or now < LEAST_MESSAGES
+        or past_exposure.sum() <= 0
+        or exposure <= 0
+    ):
         return None
     rate = (past.sum() + 0.5) / past_exposure.sum()
-    dispersion = (_dispersion(past, past_exposure) * split + _common_dispersion(days) * 28) / (split + 28)
+    dispersion = (_dispersion(past, past_exposure) * len(past) + _common_dispersion(days) * 28) / (len(past) + 28)
     expected = rate * exposure
     variance = dispersion * expected * (1 + exposure / past_exposure.sum())
     p = statistics.tail(now, expected, variance)
@@ -149,7 +170,7 @@ def _dispersion(counts: npt.NDArray[np.int64], exposure: npt.NDArray[np.float64]
     return max(1.0, float(((counts[heard] - mean) ** 2 / mean).sum() / (heard.sum() - 1)))
 
 
-def _common_dispersion(days: _Days) -> float:
+def _common_dispersion(days: Days) -> float:
     """Median dispersion of the themes that were heard often enough before the window."""
     past = days.counts[:, : days.first_window_day]
     often = past[past.sum(axis=1) >= 20]
@@ -159,7 +180,7 @@ def _common_dispersion(days: _Days) -> float:
     return float(np.median([_dispersion(row, exposure) for row in often]))
 
 
-def _onset(days: _Days, index: int) -> datetime | None:
+def _onset(days: Days, index: int) -> datetime | None:
     day = onset(days.counts[index], days.totals)
     return None if day is None else (days.origin + timedelta(days=day)).astimezone(UTC)
 

@@ -111,22 +111,31 @@ class Measure:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SubTheme:
+    """A part of a large, mixed theme; a person can make it a theme of its own."""
+
+    title: str
+    phrases: tuple[str, ...]
+    quotes: tuple[Quote, ...]
+    messages: int
+    centroid: tuple[float, ...]  # in the space of the model that found it
+
+
+@dataclass(frozen=True, kw_only=True)
 class Theme:
     """What customers say again and again; its id stays through windows, models and renaming."""
 
     id: str
     name: Name
     state: str  # one of STATES
-    model: ModelIdentity  # in whose space the centroid lies
-    centroid: FloatArray  # (d,), unit norm, in the space
-    threshold: float  # cosine from which a message belongs
     intents: tuple[Part, ...]
     departments: tuple[str, ...]
-    products: tuple[str, ...]
     first_seen: datetime
     last_seen: datetime
     created_at: datetime
-    parent: str | None = None  # the theme that this is a part of
+    products: tuple[str, ...] = ()
+    parts: tuple[SubTheme, ...] = ()
+    parent: str | None = None  # the theme that this was split off from
     merged_into: str | None = None
     named_by: str | None = None  # a person's title survives
     pinned: bool = False  # kept and shown even when quiet
@@ -142,6 +151,16 @@ class Theme:
     @property
     def title(self) -> str:
         return self.name.title
+
+
+@dataclass(frozen=True, kw_only=True)
+class Anchor:
+    """Where a theme lies in one model's space."""
+
+    theme_id: str
+    model: ModelIdentity
+    centroid: FloatArray  # (d,), unit norm
+    threshold: float  # cosine from which a message belongs
 
 
 @dataclass(frozen=True, kw_only=True)
