@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,6 +21,9 @@ from nlp_service.core.messages import Message
 from nlp_service.core.relabelling import Chunk, LabelledChunk, Position, Tally
 from nlp_service.core.rows import Row
 from nlp_service.core.stored import DailyCount, LabelledPage, StoredMessage, Window
+from nlp_service.core.themes.lifecycle import Moved
+from nlp_service.core.themes.mining import Before, Mined
+from nlp_service.core.themes.values import Anchor, Change, Measure, Theme
 
 Segments = tuple[str, str]  # message, context; as contract.inputs.compose returns them
 
@@ -111,6 +114,83 @@ class MessageStore(Protocol):
 
     def counts(self, window: Window, *, department: str | None = None) -> tuple[DailyCount, ...]:
         """Count current labellings by day, department, channel, intent, sentiment, priority and needs_human."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heard:
+    """One message of a theme."""
+
+    message_id: str
+    text: str  # masked
+    occurred_at: datetime
+    channel: str | None
+    product: str | None
+    region: str | None
+    similarity: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveCount:
+    messages: int
+    customers: int
+
+
+class ThemeStore(Protocol):
+    """Themes, their members and events; a run and a decision are one transaction each."""
+
+    def themes(self) -> tuple[Theme, ...]:
+        """Return every theme, also merged and dismissed ones, greatest share first."""
+        ...
+
+    def get(self, theme_id: str) -> Theme:
+        """Return a theme; raises NotFound."""
+        ...
+
+    def before(self, model: ModelIdentity, window: Window) -> Before:
+        """Return what is known for a run of this model over a window."""
+        ...
+
+    def commit(self, mined: Mined, *, read_at: datetime) -> tuple[ThemeEvent, ...]:
+        """Store a run whole; what people decided since ``read_at`` wins. Returns the events written."""
+        ...
+
+    def decide(
+        self, theme_id: str, decision: Callable[[Theme], Moved], *, into: str | None = None
+    ) -> tuple[Theme, tuple[ThemeEvent, ...]]:
+        """Apply a person's decision; with ``into`` its members go over to that theme. Raises NotFound, Conflict."""
+        ...
+
+    def add(self, theme: Theme, anchors: Sequence[Anchor], changes: Sequence[Change]) -> tuple[ThemeEvent, ...]:
+        """Store a theme that a person made."""
+        ...
+
+    def anchors(self, theme_id: str) -> tuple[Anchor, ...]:
+        """Return where a theme lies in each model's space."""
+        ...
+
+    def events(self, *, theme_id: str | None = None, limit: int = 200) -> tuple[ThemeEvent, ...]:
+        """Return the newest events, newest first."""
+        ...
+
+    def timeline(self, theme_id: str, *, limit: int = 104) -> tuple[Measure, ...]:
+        """Return a theme's measures by window, oldest first."""
+        ...
+
+    def heard(self, theme_id: str, *, limit: int = 50, offset: int = 0) -> tuple[Heard, ...]:
+        """Return a theme's messages, newest first, masked."""
+        ...
+
+    def live(self, window: Window) -> Mapping[str, LiveCount]:
+        """Count each theme's messages and customers of a window as they are assigned at this moment."""
+        ...
+
+    def acquire(self, name: str, *, holder: str, until: datetime) -> bool:
+        """Take or prolong a lease; False while somebody else holds it."""
+        ...
+
+    def release(self, name: str, *, holder: str) -> None:
+        """Give a lease back."""
         ...
 
 

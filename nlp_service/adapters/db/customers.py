@@ -18,7 +18,8 @@ from nlp_service.adapters.db.audit import append
 from nlp_service.adapters.db.columns import insert_new
 from nlp_service.adapters.db.database import Database
 from nlp_service.adapters.db.messages import raw_text_owner
-from nlp_service.adapters.db.tables import erased_messages, labellings, messages
+from nlp_service.adapters.db.tables import erased_messages, labellings, messages, theme_members
+from nlp_service.adapters.db.theme_quotes import erase_quotes
 from nlp_service.core.audit import AuditEntry, pseudonym
 from nlp_service.errors import NotFound
 from nlp_service.ports import Sealer
@@ -54,6 +55,7 @@ def rows_by_message(table: Table, *, leave_out: Sequence[str] = ()) -> Callable[
 
 PERSONAL_TABLES: tuple[PersonalTable, ...] = (
     PersonalTable(table=labellings, export=rows_by_message(labellings, leave_out=("embedding",))),
+    PersonalTable(table=theme_members, export=rows_by_message(theme_members), erase=erase_quotes),
 )
 
 

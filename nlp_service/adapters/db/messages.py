@@ -15,7 +15,7 @@ from nlp_service.adapters.db import documents
 from nlp_service.adapters.db.columns import insert_new, storable, utc_day
 from nlp_service.adapters.db.database import Database
 from nlp_service.adapters.db.gathering import Gatherer
-from nlp_service.adapters.db.tables import labellings, messages
+from nlp_service.adapters.db.tables import labellings, messages, theme_members
 from nlp_service.adapters.db.tables.messages import current_labellings
 from nlp_service.contract.text import normalise
 from nlp_service.core.history import CustomerHistory, PastMessage
@@ -286,6 +286,23 @@ def _insert_page(connection: Connection, rows: Sequence[tuple[_Fields, _Fields]]
         occurred.update((row.id, row.occurred_at) for row in connection.execute(stored))
     given = [{**labelling, "occurred_at": occurred[labelling["message_id"]]} for _, labelling in rows]
     connection.execute(insert_new(labellings, dialect), given)
+    members = [member for labelling in given if (member := _theme_member(labelling)) is not None]
+    if members:
+        connection.execute(insert_new(theme_members, dialect), members)
+
+
+def _theme_member(labelling: Mapping[str, Any]) -> _Fields | None:
+    """Return the row that counts a message for its nearest theme at once."""
+    matched = labelling["document"]["themes"]
+    if not matched:
+        return None
+    theme_id, _, similarity = matched[0]
+    return {
+        "message_id": labelling["message_id"],
+        "theme_id": theme_id,
+        "similarity": similarity,
+        "occurred_at": labelling["occurred_at"],
+    }
 
 
 def _newest(customers: Sequence[str], since: datetime) -> Select[tuple[str]]:

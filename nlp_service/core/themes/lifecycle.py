@@ -14,10 +14,10 @@ QUIET_AFTER = timedelta(days=21)  # without a message
 RECUR_DELAY = timedelta(days=7)  # after a fix, messages of the old version still come in
 RECUR_LEAST = 5  # counted messages in the window
 RECUR_PART = 0.5  # of the share before the fix
-Outcome = tuple[Theme, tuple[Change, ...]]
+Moved = tuple[Theme, tuple[Change, ...]]
 
 
-def observe(theme: Theme, seen: Measure, *, at: datetime, effect: FixEffect | None = None) -> Outcome:
+def observe(theme: Theme, seen: Measure, *, at: datetime, effect: FixEffect | None = None) -> Moved:
     """Return the theme after a run measured it in a window that ends at ``at``, and what happened.
 
     Args:
@@ -53,7 +53,7 @@ def observe(theme: Theme, seen: Measure, *, at: datetime, effect: FixEffect | No
     return replace(moved, state=state), tuple(changes)
 
 
-def _after_fix(theme: Theme, moved: Theme, seen: Measure, at: datetime, effect: FixEffect | None) -> Outcome:
+def _after_fix(theme: Theme, moved: Theme, seen: Measure, at: datetime, effect: FixEffect | None) -> Moved:
     """Judge a fix once, and notice when the matter comes back."""
     verdict, before = effect.verdict if effect else "not_yet_known", theme.fix.verdict if theme.fix else None
     if verdict == "did_not" and before != "did_not":
@@ -73,7 +73,7 @@ def _after_fix(theme: Theme, moved: Theme, seen: Measure, at: datetime, effect: 
     return moved, ()
 
 
-def born(theme: Theme, *, at: datetime, came_from: str | None = None) -> Outcome:
+def born(theme: Theme, *, at: datetime, came_from: str | None = None) -> Moved:
     """Return a theme found for the first time."""
     seen = theme.measure
     numbers = f"{seen.counted} messages of {seen.customers} customers" if seen else "first found"
@@ -83,7 +83,7 @@ def born(theme: Theme, *, at: datetime, came_from: str | None = None) -> Outcome
     return theme, (_change(theme, "new", numbers, at),)
 
 
-def acknowledge(theme: Theme, *, by: str, at: datetime) -> Outcome:
+def acknowledge(theme: Theme, *, by: str, at: datetime) -> Moved:
     """A person takes a theme on."""
     _alive(theme, "acknowledge")
     if theme.state == "acknowledged" and theme.acknowledged_by == by:
@@ -94,7 +94,7 @@ def acknowledge(theme: Theme, *, by: str, at: datetime) -> Outcome:
     return moved, (_change(theme, "acknowledged", f"taken on by {by}", at),)
 
 
-def fix(theme: Theme, *, by: str, at: datetime, what: str | None = None) -> Outcome:
+def fix(theme: Theme, *, by: str, at: datetime, what: str | None = None) -> Moved:
     """A person says that the cause is removed, as of ``at``."""
     _alive(theme, "fix")
     if theme.state == "fixed" and theme.fixed_by == by and what in (None, theme.fixed_what):
@@ -103,7 +103,7 @@ def fix(theme: Theme, *, by: str, at: datetime, what: str | None = None) -> Outc
     return moved, (_change(theme, "fixed", f"fixed by {by}" + (f": {what}" if what else ""), at),)
 
 
-def dismiss(theme: Theme, *, by: str, at: datetime, why: str | None = None) -> Outcome:
+def dismiss(theme: Theme, *, by: str, at: datetime, why: str | None = None) -> Moved:
     """A person does not want to hear of a theme; later runs still find and count it, without events."""
     _alive(theme, "dismiss")
     if theme.state == "dismissed":
@@ -112,7 +112,7 @@ def dismiss(theme: Theme, *, by: str, at: datetime, why: str | None = None) -> O
     return moved, (_change(theme, "dismissed", f"dismissed by {by}" + (f": {why}" if why else ""), at),)
 
 
-def restore(theme: Theme, *, by: str, at: datetime) -> Outcome:
+def restore(theme: Theme, *, by: str, at: datetime) -> Moved:
     """Undo a dismissal or a merge."""
     if theme.state != "dismissed" and theme.merged_into is None:
         raise Conflict(f"theme {theme.id} is neither dismissed nor merged: there is nothing to restore")
@@ -122,7 +122,7 @@ def restore(theme: Theme, *, by: str, at: datetime) -> Outcome:
     return moved, (_change(theme, kind, f"restored by {by}", at, others=others),)
 
 
-def rename(theme: Theme, *, title: str, by: str, at: datetime) -> Outcome:
+def rename(theme: Theme, *, title: str, by: str, at: datetime) -> Moved:
     """A person gives a title; runs keep it."""
     title = title.strip()
     if not title:
@@ -133,7 +133,7 @@ def rename(theme: Theme, *, title: str, by: str, at: datetime) -> Outcome:
     return moved, (_change(theme, "renamed", f"{by} renamed “{theme.title}” to “{title}”", at),)
 
 
-def merge(theme: Theme, *, into: Theme, by: str, at: datetime) -> Outcome:
+def merge(theme: Theme, *, into: Theme, by: str, at: datetime) -> Moved:
     """Two themes are one: ``theme`` goes on as ``into``."""
     if theme.id == into.id:
         raise Conflict(f"theme {theme.id} cannot be merged into itself")

@@ -11,6 +11,15 @@ from nlp_service.adapters.db.tables.delivery import (
     tickets,
 )
 from nlp_service.adapters.db.tables.messages import labellings, messages
+from nlp_service.adapters.db.tables.themes import (
+    leases,
+    theme_anchors,
+    theme_events,
+    theme_members,
+    theme_spaces,
+    theme_windows,
+    themes,
+)
 
 __all__ = [
     "api_keys",
@@ -21,9 +30,16 @@ __all__ = [
     "delivery_events",
     "erased_messages",
     "labellings",
+    "leases",
     "messages",
     "metadata",
     "outbox",
     "subscriptions",
+    "theme_anchors",
+    "theme_events",
+    "theme_members",
+    "theme_spaces",
+    "theme_windows",
+    "themes",
     "tickets",
 ]

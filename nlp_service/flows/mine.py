@@ -1,0 +1,89 @@
+"""Mine themes from what is stored: read a window, discover, match, measure, store with events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from nlp_service.core.delivery.events import ThemeEvent
+from nlp_service.core.labelling import FloatArray, ModelIdentity
+from nlp_service.core.stored import LabelledMessage, Window
+from nlp_service.core.themes.discover import Options
+from nlp_service.core.themes.mining import Mined, Setting, mine
+from nlp_service.core.themes.name import Segment
+from nlp_service.errors import Conflict
+from nlp_service.ports import MessageStore, ThemeStore
+
+LEASE = "themes.mine"
+LEASE_FOR = timedelta(minutes=30)  # a run that died frees its lease after this
+REPORTED = timedelta(days=7)
+PAST = timedelta(days=56)  # read before the window: the history that growth and fixes are held against
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mining:
+    mined: Mined
+    events: tuple[ThemeEvent, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mine:
+    """Several replicas may call this at once: one runs, the others are refused."""
+
+    messages: MessageStore
+    themes: ThemeStore
+    segment: Segment
+    routes: Mapping[str, str]  # intent -> department
+    scope_threshold: float
+    now: Callable[[], datetime]
+    holder: str  # this process, for the lease
+    options: Options = field(default_factory=Options)
+
+    def __call__(self, *, window: Window | None = None, model: ModelIdentity | None = None) -> Mining:
+        """Run over a window, the last seven days by default, with the model that labelled most of it.
+
+        Raises:
+            Conflict: somebody else is mining.
+        """
+        at = self.now()
+        window = window or Window(start=at - REPORTED, end=at)
+        if not self.themes.acquire(LEASE, holder=self.holder, until=at + LEASE_FOR):
+            raise Conflict("themes are being mined right now: wait for that run to end")
+        try:
+            return self._run(window, model, at)
+        finally:
+            self.themes.release(LEASE, holder=self.holder)
+
+    def _run(self, window: Window, model: ModelIdentity | None, at: datetime) -> Mining:
+        read = Window(start=window.start - PAST, end=window.end)
+        model = model or self._model(window) or self._model(read)
+        if model is None:
+            model = ModelIdentity(name="none", version="0")
+        messages, embeddings = self._read(read, model)
+        setting = Setting(
+            window=window,
+            model=model,
+            routes=self.routes,
+            scope_threshold=self.scope_threshold,
+            run_id=f"{model.name} {model.version} {window.end.isoformat()}",
+            options=self.options,
+        )
+        before = self.themes.before(model, read)
+        mined = mine(messages, embeddings, before, setting, self.segment)
+        return Mining(mined=mined, events=self.themes.commit(mined, read_at=at))
+
+    def _model(self, window: Window) -> ModelIdentity | None:
+        """Return the model that labelled most messages of a window, the later version among equals."""
+        labelled = self.messages.models(window)
+        return max(labelled, key=lambda model: (labelled[model], model.version), default=None)
+
+    def _read(self, window: Window, model: ModelIdentity) -> tuple[list[LabelledMessage], FloatArray]:
+        messages: list[LabelledMessage] = []
+        parts: list[FloatArray] = []
+        for page in self.messages.labelled(window, model=model):
+            messages += page.messages
+            parts.append(page.embeddings)
+        return messages, np.concatenate(parts) if parts else np.zeros((0, 1), dtype=np.float32)
