@@ -25,6 +25,7 @@ from nlp_service.core.themes.space import Space, unit
 from nlp_service.core.themes.values import Anchor, Change, FixEffect, Name, Part, SubTheme, Theme, theme_id
 
 LEAST_CUSTOMERS = 3  # a matter of fewer people is theirs, not a theme
+LEAST_NEW = 5  # counted messages in the window without which a new theme waits for another run
 _TOUCHED = 0.15  # share from which a theme touches an intent
 _MEMBERS_NAMED = 400  # central messages that names are taken from
 
@@ -252,7 +253,7 @@ class _Draft:
                 occurred_at=message.occurred_at,
             )
             for row, message in enumerate(self._feedback.messages)
-            if themes[row] >= 0
+            if themes[row] >= 0 and ids[themes[row]] in self._themes
         )
         return Mined(
             run_id=self._setting.run_id,
@@ -360,6 +361,9 @@ class _Draft:
             if theme.fixed_at is not None and theme.state == "fixed":
                 effect = fix_effect(days.counts[index], days.totals, days.day(theme.fixed_at) + 1)
             at = self._setting.window.end
+            if key in self._origin and measures[index].counted < LEAST_NEW:
+                del self._themes[key], self._anchors[key]
+                continue
             if key in self._origin:
                 theme = replace(theme, measure=measures[index])
                 theme, changes = lifecycle.born(theme, at=at, came_from=self._origin[key])
