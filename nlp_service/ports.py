@@ -257,7 +257,7 @@ class DeliveryLog(Protocol):
 class SubscriptionStore(Protocol):
     """Who is told of what; a key is an id or a name."""
 
-    def add(self, subscription: Subscription, target: Target) -> None:
+    def add(self, subscription: Subscription, target: Target, *, by: str) -> None:
         """Store a new subscription; raises Conflict for a name that is taken."""
         ...
 
@@ -273,11 +273,11 @@ class SubscriptionStore(Protocol):
         """Return where it leads to, secrets in the clear; raises NotFound."""
         ...
 
-    def replace(self, subscription: Subscription, target: Target | None = None) -> None:
+    def replace(self, subscription: Subscription, target: Target | None = None, *, by: str) -> None:
         """Store a changed subscription; one that becomes active starts with a clean record."""
         ...
 
-    def remove(self, key: str) -> None:
+    def remove(self, key: str, *, by: str) -> None:
         """Remove one with its deliveries; raises NotFound."""
         ...
 

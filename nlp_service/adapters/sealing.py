@@ -17,6 +17,8 @@ from typing import Self
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from nlp_service.errors import ConfigurationError, StorageUnavailable
 
@@ -41,15 +43,7 @@ class AesSealer:
         Raises:
             ConfigurationError: no key, or one that is not 32 bytes; it is named by its place, never shown.
         """
-        if keys is None and file is not None:
-            try:
-                keys = file.read_text(encoding="ascii")
-            except (OSError, ValueError) as exc:
-                raise ConfigurationError(f"encryption key file {file} cannot be read: {exc}") from exc
-        given = [part.strip() for part in (keys or "").replace("\n", ",").split(",") if part.strip()]
-        if not given:
-            raise ConfigurationError(f"no encryption key is set: {_MAKE_ONE} and set NLP_SERVICE_ENCRYPTION_KEY")
-        raw = [_key(part, f"encryption key {place} of {len(given)}") for place, part in enumerate(given, start=1)]
+        raw = _read(keys, file)
         return cls({_key_id(key): AESGCM(key) for key in raw})
 
     def seal(self, plain: bytes, *, belongs_to: str) -> bytes:
@@ -84,6 +78,26 @@ class AesSealer:
 
     def __repr__(self) -> str:
         return f"AesSealer({len(self._keys)} keys)"
+
+
+def derive_keys(keys: str | None, *, file: Path | None = None, purpose: str) -> tuple[bytes, ...]:
+    """Return a signing key for a purpose from each encryption key, newest first (HKDF, RFC 5869)."""
+    return tuple(
+        HKDF(algorithm=SHA256(), length=_KEY_BYTES, salt=None, info=purpose.encode()).derive(key)
+        for key in _read(keys, file)
+    )
+
+
+def _read(keys: str | None, file: Path | None) -> list[bytes]:
+    if keys is None and file is not None:
+        try:
+            keys = file.read_text(encoding="ascii")
+        except (OSError, ValueError) as exc:
+            raise ConfigurationError(f"encryption key file {file} cannot be read: {exc}") from exc
+    given = [part.strip() for part in (keys or "").replace("\n", ",").split(",") if part.strip()]
+    if not given:
+        raise ConfigurationError(f"no encryption key is set: {_MAKE_ONE} and set NLP_SERVICE_ENCRYPTION_KEY")
+    return [_key(part, f"encryption key {place} of {len(given)}") for place, part in enumerate(given, start=1)]
 
 
 def _key(text: str, name: str) -> bytes:

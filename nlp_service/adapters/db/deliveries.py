@@ -6,7 +6,7 @@ import hashlib
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, text, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, text, update
 
 from nlp_service.adapters.db.columns import insert_new
 from nlp_service.adapters.db.tables import attempts, deliveries, delivery_events, outbox, subscriptions
@@ -149,3 +149,18 @@ def count_unheard(connection: Connection, *, since: datetime) -> int:
     """Count the events since a time that no subscription was there for."""
     query = select(func.count()).select_from(outbox).where(outbox.c.matched == 0, outbox.c.created_at >= since)
     return int(connection.execute(query).scalar_one())
+
+
+def expire_deliveries(connection: Connection, before: datetime, limit: int) -> int:
+    """Remove events of before a moment whose deliveries have all ended, with those and their attempts."""
+    held = (
+        select(deliveries.c.id)
+        .join(delivery_events, delivery_events.c.delivery_id == deliveries.c.id)
+        .where(delivery_events.c.outbox_id == outbox.c.id, deliveries.c.state == "open")
+    )
+    old = select(outbox.c.id).where(outbox.c.created_at < before, ~held.exists()).order_by(outbox.c.id).limit(limit)
+    keys = list(connection.execute(old).scalars())
+    sent = select(delivery_events.c.delivery_id).where(delivery_events.c.outbox_id.in_(keys))
+    ended = (deliveries.c.state != "open") & deliveries.c.id.in_(sent)
+    connection.execute(delete(deliveries).where(ended))
+    return connection.execute(delete(outbox).where(outbox.c.id.in_(keys))).rowcount

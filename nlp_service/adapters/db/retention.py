@@ -15,6 +15,7 @@ from sqlalchemy import Connection, delete, select, update
 
 from nlp_service.adapters.db.audit import AuditLog, append
 from nlp_service.adapters.db.database import Database
+from nlp_service.adapters.db.deliveries import expire_deliveries
 from nlp_service.adapters.db.tables import messages
 from nlp_service.core.audit import AuditEntry
 from nlp_service.core.retention import RetentionRules
@@ -38,7 +39,9 @@ def expire_raw_text(connection: Connection, before: datetime, limit: int) -> int
     return connection.execute(statement).rowcount
 
 
-EXPIRIES: Mapping[str, Expiry] = MappingProxyType({"raw_text": expire_raw_text, "messages": expire_messages})
+EXPIRIES: Mapping[str, Expiry] = MappingProxyType(
+    {"raw_text": expire_raw_text, "messages": expire_messages, "deliveries": expire_deliveries}
+)
 
 
 def _now() -> datetime:

@@ -14,7 +14,8 @@ from sqlalchemy import Column, Connection, select, update
 
 from nlp_service.adapters.db.database import Database
 from nlp_service.adapters.db.messages import raw_text_owner
-from nlp_service.adapters.db.tables import messages
+from nlp_service.adapters.db.subscriptions import target_owner
+from nlp_service.adapters.db.tables import messages, subscriptions
 from nlp_service.ports import Sealer
 
 BATCH = 200  # rows in one transaction
@@ -29,6 +30,7 @@ class SealedColumn:
 
 SEALED: tuple[SealedColumn, ...] = (
     SealedColumn(key=messages.c.id, value=messages.c.raw_text, belongs_to=raw_text_owner),
+    SealedColumn(key=subscriptions.c.id, value=subscriptions.c.target, belongs_to=target_owner),
 )
 
 

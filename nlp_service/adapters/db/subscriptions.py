@@ -9,9 +9,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
+from nlp_service.adapters.db.audit import append
 from nlp_service.adapters.db.database import Database
 from nlp_service.adapters.db.failures import conflict_on_duplicate
 from nlp_service.adapters.db.tables import subscriptions
+from nlp_service.core.audit import AuditEntry
 from nlp_service.core.delivery.subscriptions import (
     Subscription,
     Target,
@@ -34,7 +36,7 @@ class Subscriptions:
         self._sealer = sealer
         self._clock = clock
 
-    def add(self, subscription: Subscription, target: Target) -> None:
+    def add(self, subscription: Subscription, target: Target, *, by: str) -> None:
         """Store a new subscription; raises Conflict for a name that is taken."""
         now = self._clock()
         row = {
@@ -51,6 +53,7 @@ class Subscriptions:
         def write(connection: Connection) -> None:
             with conflict_on_duplicate(detail):
                 connection.execute(insert(subscriptions).values(**row))
+            self._tell(connection, "subscription.create", subscription, by)
 
         self._database.transaction(write)
 
@@ -69,7 +72,7 @@ class Subscriptions:
         row = self._row(key)
         return open_target(self._sealer, row.id, row.target)
 
-    def replace(self, subscription: Subscription, target: Target | None = None) -> None:
+    def replace(self, subscription: Subscription, target: Target | None = None, *, by: str) -> None:
         """Store a changed subscription; one that becomes active starts with a clean record."""
         values = _changeable(subscription)
         if target is not None:
@@ -81,15 +84,33 @@ class Subscriptions:
 
         def write(connection: Connection) -> int:
             with conflict_on_duplicate(detail):
-                return connection.execute(statement).rowcount
+                changed = connection.execute(statement).rowcount
+            if changed:
+                self._tell(connection, "subscription.change", subscription, by)
+            return changed
 
         if not self._database.transaction(write):
             raise NotFound(f"no subscription {subscription.id!r}: see `nlp-service subscriptions list`")
 
-    def remove(self, key: str) -> None:
+    def remove(self, key: str, *, by: str) -> None:
         """Remove a subscription with its deliveries; raises NotFound."""
-        statement = delete(subscriptions).where(subscriptions.c.id == self._row(key).id)
-        self._database.transaction(lambda connection: connection.execute(statement).rowcount)
+        subscription = self.get(key)
+
+        def write(connection: Connection) -> None:
+            if connection.execute(delete(subscriptions).where(subscriptions.c.id == subscription.id)).rowcount:
+                self._tell(connection, "subscription.remove", subscription, by)
+
+        self._database.transaction(write)
+
+    def _tell(self, connection: Connection, action: str, subscription: Subscription, by: str) -> None:
+        detail: dict[str, str | int | bool | None] = {
+            "name": subscription.name,
+            "channel": subscription.channel,
+            "address": subscription.address,
+            "state": subscription.state,
+        }
+        entry = AuditEntry(at=self._clock(), actor=by, action=action, subject=subscription.id, detail=detail)
+        append(connection, entry)
 
     def _row(self, key: str) -> Row[Any]:
         query = select(subscriptions).where((subscriptions.c.id == key) | (subscriptions.c.name == key))
@@ -99,15 +120,20 @@ class Subscriptions:
         return min(rows, key=lambda row: row.id != key)
 
 
+def target_owner(subscription_id: str) -> str:
+    """Name what a sealed target belongs to."""
+    return f"subscription {subscription_id}"
+
+
 def seal_target(sealer: Sealer, subscription_id: str, target: Target) -> bytes:
     """Return the target encrypted for its row."""
     plain = json.dumps(encode_target(target)).encode()
-    return sealer.seal(plain, belongs_to=f"subscription {subscription_id}")
+    return sealer.seal(plain, belongs_to=target_owner(subscription_id))
 
 
 def open_target(sealer: Sealer, subscription_id: str, sealed: bytes) -> Target:
     """Return what ``seal_target`` was given."""
-    return decode_target(json.loads(sealer.open(bytes(sealed), belongs_to=f"subscription {subscription_id}")))
+    return decode_target(json.loads(sealer.open(bytes(sealed), belongs_to=target_owner(subscription_id))))
 
 
 def subscription_of(row: Row[Any]) -> Subscription:

@@ -7,6 +7,7 @@ import binascii
 import hashlib
 import hmac
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -32,14 +33,14 @@ def sign_link(link: ActionLink, key: bytes) -> str:
     return _encode(payload + _mac(payload, key))
 
 
-def open_link(token: str, key: bytes, *, now: datetime) -> ActionLink:
-    """Return what a token says; raises Forbidden where it was changed or has expired."""
+def open_link(token: str, keys: Sequence[bytes], *, now: datetime) -> ActionLink:
+    """Return what a token says that one of the keys signed; raises Forbidden where it was changed or has expired."""
     try:
         raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         raw = b""
     payload, mac = raw[:-_MAC_BYTES], raw[-_MAC_BYTES:]
-    if not payload or not hmac.compare_digest(mac, _mac(payload, key)):
+    if not payload or not any(hmac.compare_digest(mac, _mac(payload, key)) for key in keys):
         raise Forbidden("this link is damaged or not ours: open it from the message again")
     action, theme_id, subscription_id, seconds = json.loads(payload)
     expires_at = datetime.fromtimestamp(seconds, UTC)

@@ -42,7 +42,7 @@ class Stores:
 
     def subscribe(self, name: str = "team", channel: str = "webhook", **fields: Any) -> Subscription:
         subscription = Subscription(id=f"sub_{name}", name=name, channel=channel, address="https://x/…", **fields)
-        self.subscriptions.add(subscription, Target(url="https://hooks.example/secret"))
+        self.subscriptions.add(subscription, Target(url="https://hooks.example/secret"), by="test")
         return subscription
 
     def happen(self, number: int, theme: str = "thm_1", **fields: Any) -> ThemeEvent:

@@ -117,7 +117,7 @@ def test_retries_follow_the_schedule_under_one_id_until_dead_and_sent_again(stor
     assert "10 attempts in a row" in switched_off.state_reason
     stores.log.resend(dead.id, at=stores.clock.now)
     assert stores.claim() == []
-    stores.subscriptions.replace(replace(switched_off, state="active", state_reason=""))
+    stores.subscriptions.replace(replace(switched_off, state="active", state_reason=""), by="test")
     (again,) = stores.claim()
     stores.answer(again)
     assert again.delivery_id == dead.id
@@ -244,18 +244,18 @@ def test_rate_limit_is_kept_over_a_minute(stores: Stores) -> None:
 
 def test_paused_collects_and_resumes(stores: Stores) -> None:
     subscription = stores.subscribe()
-    stores.subscriptions.replace(replace(subscription, state="paused"))
+    stores.subscriptions.replace(replace(subscription, state="paused"), by="test")
     stores.happen(1)
     assert stores.claim() == []
     assert stores.claims.has_due(now=stores.clock.now) is False
-    stores.subscriptions.replace(subscription)
+    stores.subscriptions.replace(subscription, by="test")
     assert stores.claims.has_due(now=stores.clock.now) is True
     assert len(stores.claim()) == 1
 
 
 def test_sample_goes_out_in_any_state_and_never_twice(stores: Stores) -> None:
     subscription = stores.subscribe()
-    stores.subscriptions.replace(replace(subscription, state="paused"))
+    stores.subscriptions.replace(replace(subscription, state="paused"), by="test")
     event = sample_event("evt_sample", at=stores.clock.now)
     claim = stores.claims.claim_sample(subscription.id, event, token="me", now=stores.clock.now, lease=LEASE)
     stores.answer(claim, "refused", status=500)
@@ -280,7 +280,7 @@ def test_subscriptions_are_found_by_name_changed_and_removed(stores: Stores) -> 
         stores.subscribe()
     assert stores.subscriptions.get("team").id == subscription.id
     stores.happen(1)
-    stores.subscriptions.remove("team")
+    stores.subscriptions.remove("team", by="test")
     assert stores.subscriptions.all() == ()
     assert stores.log.page().deliveries == ()
     with pytest.raises(NotFound, match="team"):

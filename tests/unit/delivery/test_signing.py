@@ -104,14 +104,14 @@ def test_a_link_says_what_was_signed_until_it_expires(theme: str, subscription: 
     expires = datetime.fromtimestamp(int(NOW.timestamp()) + seconds, UTC)
     link = ActionLink(action="fix", theme_id=theme, subscription_id=subscription, expires_at=expires)
     token = sign_link(link, b"k" * 32)
-    assert open_link(token, b"k" * 32, now=NOW) == link
+    assert open_link(token, [b"n" * 32, b"k" * 32], now=NOW) == link
     with pytest.raises(Forbidden, match="expired"):
-        open_link(token, b"k" * 32, now=datetime(2040, 1, 1, tzinfo=UTC))
+        open_link(token, [b"n" * 32, b"k" * 32], now=datetime(2040, 1, 1, tzinfo=UTC))
     with pytest.raises(Forbidden, match="not ours"):
-        open_link(token, b"o" * 32, now=NOW)
+        open_link(token, [b"o" * 32], now=NOW)
 
 
 @given(st.text(max_size=60))
 def test_a_forged_link_is_refused(token: str) -> None:
     with pytest.raises(Forbidden):
-        open_link(token, b"k" * 32, now=NOW)
+        open_link(token, [b"n" * 32, b"k" * 32], now=NOW)

@@ -11,7 +11,7 @@ from nlp_service.core.delivery.subscriptions import Target
 from nlp_service.core.delivery.wording import event_headline, facts, notes, word
 
 _MOST_SUMMARY = 250  # characters; 255 are taken
-COMMENT_PROPERTY = "nlp-service.delivery"  # on a comment: which delivery wrote it
+EVENT_PROPERTY = "nlp-service.event"  # on an issue or a comment: the event that it tells of
 
 
 def theme_label(theme_id: str) -> str:
@@ -29,7 +29,8 @@ def issue(notice: Notice, event: ThemeEvent, target: Target) -> dict[str, Any]:
             "summary": clip(event_headline(event, notice.language), _MOST_SUMMARY),
             "description": _document(notice, event),
             "labels": ["nlp-service", theme_label(event.theme_id)],
-        }
+        },
+        "properties": [{"key": EVENT_PROPERTY, "value": {"event": event.id}}],
     }
 
 
@@ -38,7 +39,7 @@ def comment(notice: Notice, event: ThemeEvent) -> dict[str, Any]:
     title = {"type": "paragraph", "content": [_text(event_headline(event, notice.language), strong=True)]}
     document = _document(notice, event)
     document["content"].insert(0, title)
-    return {"body": document, "properties": [{"key": COMMENT_PROPERTY, "value": {"event": event.id}}]}
+    return {"body": document, "properties": [{"key": EVENT_PROPERTY, "value": {"event": event.id}}]}
 
 
 def _document(notice: Notice, event: ThemeEvent) -> dict[str, Any]:

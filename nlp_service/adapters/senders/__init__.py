@@ -1,0 +1,1 @@
+"""One attempt over a channel: HTTP hooks, mail, Jira."""
