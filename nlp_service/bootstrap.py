@@ -26,6 +26,7 @@ from nlp_service.adapters.oidc import Oidc
 from nlp_service.adapters.onnx import OnnxModel
 from nlp_service.adapters.sealing import AesSealer
 from nlp_service.adapters.words import word_spans
+from nlp_service.bootstrap_delivery import Delivery, serve_delivery
 from nlp_service.contract.bundle import read_accepted
 from nlp_service.contract.taxonomy import Taxonomy, load_taxonomy
 from nlp_service.core.decision import IdentifyLanguage, Judge, decide, prepare
@@ -90,6 +91,7 @@ class Service:
     personal: Customers
     classify: Classify
     explain: Explain
+    delivery: Delivery | None  # None: no encryption key for the secrets of subscriptions
 
     @property
     def model(self) -> Model:
@@ -196,21 +198,23 @@ def open_service(settings: Settings) -> Iterator[Service]:
         )
         keys = Keys(database)
         require_key(settings, keys)
-        yield Service(
-            settings=settings,
-            metrics=metrics,
-            database=database,
-            batcher=batcher,
-            messages=messages,
-            keys=keys,
-            audit=AuditLog(database),
-            personal=Customers(database, sealer=open_sealer(settings)),
-            gate=Gate(keys, on_loopback=settings.on_loopback, oidc=open_oidc(settings)),
-            classify=classify,
-            explain=Explain(
-                scorer=batcher, words=word_spans, examples=BundledExamples.load(read_accepted(settings.models))
-            ),
-        )
+        with serve_delivery(settings, database, departments=model.taxonomy.departments) as delivery:
+            yield Service(
+                settings=settings,
+                metrics=metrics,
+                database=database,
+                batcher=batcher,
+                messages=messages,
+                keys=keys,
+                audit=AuditLog(database),
+                personal=Customers(database, sealer=open_sealer(settings)),
+                gate=Gate(keys, on_loopback=settings.on_loopback, oidc=open_oidc(settings)),
+                classify=classify,
+                delivery=delivery,
+                explain=Explain(
+                    scorer=batcher, words=word_spans, examples=BundledExamples.load(read_accepted(settings.models))
+                ),
+            )
     finally:
         housekeeping.close()
         database.close()

@@ -38,6 +38,18 @@ class Settings(BaseSettings):
         description="Days that stored data are kept, as JSON: messages, raw_text, audit_log; others are kept for good.",
     )
     public_url: str | None = Field(None, description="Address of this service as people reach it, for links.")
+    delivery: bool = Field(True, description="Deliver theme events in the server process; off where workers run apart.")
+    delivery_networks: str = Field(
+        "", description="Private networks that deliveries may reach, e.g. 10.1.0.0/16, by comma; http is fine there."
+    )
+    delivery_timeout: float = Field(20.0, gt=0, le=60, description="Seconds that one attempt may take.")
+    delivery_schedule: str = Field(
+        "0,5,300,1800,7200,18000,36000,50400,72000,86400", description="Seconds before each attempt; then it is dead."
+    )
+    delivery_rest: float = Field(30.0, gt=0, description="Seconds that an endpoint rests after five failures in a row.")
+    smtp_url: SecretStr | None = Field(None, description="Mail server: smtp://user:password@host:587 or smtps://….")
+    smtp_sender: str = Field("nlp-service@localhost", description="From whom mail comes: `name <address>`.")
+    ticket_seconds: float = Field(300.0, gt=0, description="Seconds between looks at open Jira issues.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     log_format: Literal["console", "json"] = Field("console", description="json: one object a line, for collectors.")
 

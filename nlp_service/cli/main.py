@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from nlp_service import __version__
-from nlp_service.cli import classify, db, doctor, keys, policy, relabel, serve
+from nlp_service.cli import classify, db, deliveries, doctor, keys, policy, relabel, serve, subscriptions, worker
 from nlp_service.cli.exits import exit_code
 from nlp_service.errors import NlpServiceError
 
@@ -24,7 +24,10 @@ app.command("serve")(serve.serve)
 app.command("classify")(classify.classify)
 app.command("doctor")(doctor.doctor)
 app.command("relabel")(relabel.relabel)
+app.command("worker")(worker.worker)
 app.add_typer(policy.app, name="policy")
+app.add_typer(subscriptions.app, name="subscriptions")
+app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(keys.app, name="keys")
 app.add_typer(db.app, name="db")
 

@@ -27,6 +27,7 @@ KINDS = (
 )
 ALARMING_KINDS = ("new", "rising", "fixed", "fix_worked", "fix_failed", "recurred")  # what a team hears of by default
 SEVERITIES = ("minor", "major", "critical")  # ascending
+PRODUCT_TEAM = "product_team"
 PRODUCT_TEAM_INTENTS = ("product_usage",)  # one unclear manual is support's matter, many are the product team's
 
 
@@ -74,7 +75,7 @@ def theme_departments(intents: Sequence[str], routes: Mapping[str, str]) -> tupl
     ``routes`` maps an intent to its default department (the taxonomy's). A theme goes to the team that can remove its
     cause, which for some intents is not the desk that answers one customer.
     """
-    named = ["product_team" if intent in PRODUCT_TEAM_INTENTS else routes[intent] for intent in intents]
+    named = [PRODUCT_TEAM if intent in PRODUCT_TEAM_INTENTS else routes[intent] for intent in intents]
     return tuple(dict.fromkeys(named))
 
 

@@ -1,0 +1,3 @@
+"""Under which name the command line acts in the audit log."""
+
+BY = "command line"

@@ -1,0 +1,37 @@
+"""`nlp-service worker`: delivery apart from the server."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+from rich.console import Console
+
+from nlp_service.adapters.logs import configure_logs
+from nlp_service.bootstrap import open_database
+from nlp_service.bootstrap_delivery import Delivery, open_delivery
+from nlp_service.settings import Settings
+
+
+def worker() -> None:
+    """Deliver theme events until stopped; run as many as you like against one database.
+
+    Set NLP_SERVICE_DELIVERY=false for the servers, so that they leave the work to the workers.
+
+    Example:
+      NLP_SERVICE_DATABASE=postgresql://nlp@localhost/nlp nlp-service worker
+    """
+    settings = Settings()
+    configure_logs(settings.log_level, settings.log_format)
+    with open_database(settings) as database:
+        delivery = open_delivery(settings, database)
+        Console(stderr=True).print("nlp-service worker delivers; stop it with Ctrl-C", highlight=False)
+        asyncio.run(_work(delivery))
+
+
+async def _work(delivery: Delivery) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(signum, stop.set)
+    await delivery.work(stop)
