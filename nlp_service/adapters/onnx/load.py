@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import queue
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -26,7 +26,11 @@ BUFFER = 2048  # messages sorted by length together in bulk
 
 
 class OnnxModel:
-    """Scores messages with the sessions of one bundle; safe from several threads."""
+    """Scores messages with one bundle; safe from several threads.
+
+    One session serves all threads: a pass runs on the thread that asks for it, so that weights are held once however
+    many passes run beside each other.
+    """
 
     def __init__(
         self,
@@ -36,23 +40,23 @@ class OnnxModel:
         calibration: Calibration,
         tokenizer: SegmentTokenizer,
         columns: Columns,
-        sessions: Sequence[ort.InferenceSession],
+        session: ort.InferenceSession,
+        concurrency: int,
     ) -> None:
         self.identity = ModelIdentity(name=manifest.name, version=manifest.version)
         self.taxonomy = taxonomy
         self.calibration = calibration
         self.languages = manifest.languages
-        self.concurrency = len(sessions)  # passes that may run at once
-        self._tokenizer = tokenizer
+        self.concurrency = concurrency  # passes that may run at once
         self.columns = columns  # where each output lies in a packed row
-        self._idle: queue.SimpleQueue[ort.InferenceSession] = queue.SimpleQueue()
-        for session in sessions:
-            self._idle.put(session)
-        self._pool = ThreadPoolExecutor(len(sessions), thread_name_prefix="score")
+        self._tokenizer = tokenizer
+        self._session = session
+        self._slots = threading.BoundedSemaphore(concurrency)
+        self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="score")
 
     @classmethod
     def load(cls, folder: Path, *, sessions: int) -> OnnxModel:
-        """Verify a bundle and open ``sessions`` sessions of one thread each.
+        """Verify a bundle and open it for ``sessions`` passes at once, of one thread each.
 
         Raises:
             BundleError: a file is missing, damaged or made for another contract; both values are named.
@@ -73,11 +77,12 @@ class OnnxModel:
             calibration=read_calibration(folder / "calibration.json"),
             tokenizer=SegmentTokenizer.load(folder / "tokenizer.json", max_tokens=manifest.max_tokens),
             columns=columns,
-            sessions=[open_session(folder / "model.onnx", columns) for _ in range(sessions)],
+            session=open_session(folder / "model.onnx", columns),
+            concurrency=sessions,
         )
 
     def score(self, segments: Sequence[Segments]) -> Scores:
-        """Score n messages in order, in passes of similar length on all sessions."""
+        """Score n messages in order, in passes of similar length, several at once."""
         return self._score(self.tokenise(segments))
 
     def score_all(self, segments: Iterable[Segments], *, buffer: int = BUFFER) -> Iterator[Scores]:
@@ -90,27 +95,20 @@ class OnnxModel:
                 yield self._score(readings)
 
     def warm_up(self) -> None:
-        """Run every session over a short and a full window, so that the first customer does not wait."""
-        lengths = (8, self._tokenizer.max_tokens)
-        sessions = [self._idle.get() for _ in range(self.concurrency)]
-        for session in sessions:
-            for length in lengths:
-                ids = [self._tokenizer.bos, *[self._tokenizer.eos] * (length - 1)]
-                infer(session, self._tokenizer.collate([Window(ids, length)]))
-            self._idle.put(session)
+        """Run a short and a full window, so that the first customer does not wait."""
+        for length in (8, self._tokenizer.max_tokens):
+            ids = [self._tokenizer.bos, *[self._tokenizer.eos] * (length - 1)]
+            self.infer([Window(ids, length)])
 
     def tokenise(self, segments: Sequence[Segments]) -> list[Reading]:
         """Return the windows of each message."""
         return self._tokenizer.read(segments) if segments else []
 
     def infer(self, windows: Sequence[Window]) -> FloatArray:
-        """Score windows in one pass: packed float32 (windows, columns). Waits for an idle session."""
+        """Score windows in one pass: packed float32 (windows, columns). Waits while ``concurrency`` passes run."""
         inputs = self._tokenizer.collate(windows)
-        session = self._idle.get()
-        try:
-            return infer(session, inputs)
-        finally:
-            self._idle.put(session)
+        with self._slots:
+            return infer(self._session, inputs)
 
     def combine(self, reading: Reading, rows: FloatArray) -> FloatArray:
         """Merge the packed rows (windows, columns) of one message into one (columns,)."""
