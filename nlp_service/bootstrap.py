@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sqlalchemy import Connection
+
 from nlp_service.adapters.batching import Batcher
 from nlp_service.adapters.db.audit import AuditLog
 from nlp_service.adapters.db.customers import Customers
 from nlp_service.adapters.db.database import Database
+from nlp_service.adapters.db.deliveries import enqueue
 from nlp_service.adapters.db.housekeeping import Housekeeping
 from nlp_service.adapters.db.keys import Keys
 from nlp_service.adapters.db.messages import Messages
 from nlp_service.adapters.db.migrations.run import migrate
 from nlp_service.adapters.db.retention import Retention
+from nlp_service.adapters.db.themes import Themes
 from nlp_service.adapters.examples import BundledExamples
 from nlp_service.adapters.gate import Gate
 from nlp_service.adapters.language import LanguageIdentifier
@@ -25,11 +30,14 @@ from nlp_service.adapters.metrics import Metrics
 from nlp_service.adapters.oidc import Oidc
 from nlp_service.adapters.onnx import OnnxModel
 from nlp_service.adapters.sealing import AesSealer
+from nlp_service.adapters.segmentation import Segmentation
+from nlp_service.adapters.themes_index import ThemeIndex
 from nlp_service.adapters.words import word_spans
 from nlp_service.bootstrap_delivery import Delivery, serve_delivery
 from nlp_service.contract.bundle import read_accepted
 from nlp_service.contract.taxonomy import Taxonomy, load_taxonomy
 from nlp_service.core.decision import IdentifyLanguage, Judge, decide, prepare
+from nlp_service.core.delivery.events import ThemeEvent
 from nlp_service.core.history import CustomerHistory
 from nlp_service.core.labelling import Labelling
 from nlp_service.core.messages import Message
@@ -39,6 +47,8 @@ from nlp_service.core.retention import RetentionRules
 from nlp_service.errors import ConfigurationError, PolicyError
 from nlp_service.flows.classify import Classify, judge_of
 from nlp_service.flows.explain import Explain
+from nlp_service.flows.mine import Mine
+from nlp_service.flows.steer import Steer
 from nlp_service.ports import Model
 from nlp_service.settings import Settings
 
@@ -92,6 +102,9 @@ class Service:
     classify: Classify
     explain: Explain
     delivery: Delivery | None  # None: no encryption key for the secrets of subscriptions
+    themes: Themes
+    steer: Steer
+    mine: Mine
 
     @property
     def model(self) -> Model:
@@ -172,6 +185,27 @@ def open_messages(settings: Settings, database: Database) -> Messages:
     return Messages(database, mask=mask_text, sealer=open_sealer(settings), keep_raw_text=settings.keep_raw_text)
 
 
+def open_themes(settings: Settings, database: Database) -> Themes:
+    """Return the theme store; its events go to the outbox in the same transaction."""
+    return Themes(database, publish=_queue, public_url=settings.public_url, clock=now)
+
+
+def _queue(connection: Connection, event: ThemeEvent) -> None:
+    enqueue(connection, event, at=now())
+
+
+def open_mine(messages: Messages, themes: Themes, taxonomy: Taxonomy, *, scope_threshold: float) -> Mine:
+    return Mine(
+        messages=messages,
+        themes=themes,
+        segment=Segmentation.load().words,
+        routes={intent.id: intent.department for intent in taxonomy.intents.values()},
+        scope_threshold=scope_threshold,
+        now=now,
+        holder=f"{socket.gethostname()}-{os.getpid()}",
+    )
+
+
 @contextmanager
 def open_service(settings: Settings) -> Iterator[Service]:
     """Open everything, warmed up; close in reverse order, storing what was answered."""
@@ -182,7 +216,10 @@ def open_service(settings: Settings) -> Iterator[Service]:
     database = open_database(settings)
     housekeeping = Housekeeping(Retention(database), rules)
     housekeeping.start()
+    themes = open_themes(settings, database)
+    index = ThemeIndex(themes, scope_threshold=model.calibration.scope_threshold)
     try:
+        index.start(model.identity)
         model.warm_up()
         metrics.serving(model.identity)
         batcher = Batcher(
@@ -195,10 +232,12 @@ def open_service(settings: Settings) -> Iterator[Service]:
             policy=lambda: policy,
             now=now,
             store=messages,
+            themes=index,
         )
         keys = Keys(database)
         require_key(settings, keys)
-        with serve_delivery(settings, database, departments=model.taxonomy.departments) as delivery:
+        steer = Steer(themes=themes, now=now)
+        with serve_delivery(settings, database, decisions=steer, departments=model.taxonomy.departments) as delivery:
             yield Service(
                 settings=settings,
                 metrics=metrics,
@@ -214,7 +253,11 @@ def open_service(settings: Settings) -> Iterator[Service]:
                 explain=Explain(
                     scorer=batcher, words=word_spans, examples=BundledExamples.load(read_accepted(settings.models))
                 ),
+                themes=themes,
+                steer=steer,
+                mine=open_mine(messages, themes, model.taxonomy, scope_threshold=model.calibration.scope_threshold),
             )
     finally:
+        index.close()
         housekeeping.close()
         database.close()

@@ -302,11 +302,11 @@ class Sender(Protocol):
 class ThemeDecisions(Protocol):
     """What people decide about a theme from a channel; both are idempotent."""
 
-    def acknowledge(self, theme_id: str, *, by: str, at: datetime) -> None:
+    def acknowledge(self, theme_id: str, *, by: str, at: datetime) -> object:
         """Record who took a theme on; raises NotFound, Conflict where its state does not allow it."""
         ...
 
-    def fix(self, theme_id: str, *, by: str, at: datetime) -> None:
+    def fix(self, theme_id: str, *, by: str, at: datetime) -> object:
         """Record that a theme's cause was removed; raises NotFound, Conflict."""
         ...
 

@@ -9,7 +9,19 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from nlp_service import __version__
-from nlp_service.cli import classify, db, deliveries, doctor, keys, policy, relabel, serve, subscriptions, worker
+from nlp_service.cli import (
+    classify,
+    db,
+    deliveries,
+    doctor,
+    keys,
+    policy,
+    relabel,
+    serve,
+    subscriptions,
+    themes,
+    worker,
+)
 from nlp_service.cli.exits import exit_code
 from nlp_service.errors import NlpServiceError
 
@@ -25,6 +37,7 @@ app.command("classify")(classify.classify)
 app.command("doctor")(doctor.doctor)
 app.command("relabel")(relabel.relabel)
 app.command("worker")(worker.worker)
+app.add_typer(themes.app, name="themes")
 app.add_typer(policy.app, name="policy")
 app.add_typer(subscriptions.app, name="subscriptions")
 app.add_typer(deliveries.app, name="deliveries")

@@ -75,7 +75,7 @@ def clean_clause(clause: str) -> str:
     previous = None
     while previous != clause:
         previous = clause
-        clause = TRAILING_FILLERS.sub("", LEADING_FILLERS.sub("", clause.strip(" 　:：-—*#'’"))).strip()
+        clause = TRAILING_FILLERS.sub("", LEADING_FILLERS.sub("", clause.strip(" 　:：-—*#'’[]"))).strip()
     return clause
 
 
