@@ -94,6 +94,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._misbehave(path, seen)
 
     def _misbehave(self, path: str, seen: int) -> None:
+        receivers = self.server.receivers
         if path == "/busy":
             self._answer(429 if seen == 1 else 200, "", retry_after="2")
         elif path == "/moved":
