@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, insert, select, text
 
 from nlp_service.adapters.db.audit import AuditLog
 from nlp_service.adapters.db.customers import PERSONAL_TABLES, Customers
@@ -17,7 +17,7 @@ from nlp_service.adapters.db.keys import Keys
 from nlp_service.adapters.db.messages import Messages
 from nlp_service.adapters.db.retention import EXPIRIES, Retention
 from nlp_service.adapters.db.rotation import rotate
-from nlp_service.adapters.db.tables import messages, metadata
+from nlp_service.adapters.db.tables import messages, metadata, outbox
 from nlp_service.adapters.sealing import AesSealer
 from nlp_service.core.access import Scope
 from nlp_service.core.audit import AuditEntry, pseudonym
@@ -26,6 +26,7 @@ from nlp_service.errors import ConfigurationError, InputError, NotFound, Unauthe
 from nlp_service.testing import START, FixedClock
 from tests.examples import labelling, message
 
+NOT_OF_CUSTOMERS = {"deliveries": "its message_id is the receiver's idempotency key"}
 OLD, NEW = (base64.b64encode(bytes(range(i, i + 32))).decode() for i in (0, 1))
 
 
@@ -233,6 +234,19 @@ class TestCustomers:
         assert sum(int(one.entry.detail["messages"] or 0) for one in told) == 1200
         assert {one.entry.actor for one in told} == {"key abc"}
 
+    def test_quotes_go_from_events_that_were_sent(self, stored: Database) -> None:
+        text = labelling().masked_text
+        quotes = [{"message_id": "m-3", "text": "短"}, {"message_id": "z", "text": "别人说的"}, text, "别人说的"]
+        row = {"event_id": "e", "theme_id": "t", "kind": "new", "created_at": START, "matched": 0}
+        stored.transaction(lambda c: c.execute(insert(outbox).values(document={"quotes": quotes}, **row)) and None)
+        before = Customers(stored).export("王", by="key abc")
+        assert "outbox" not in before
+
+        Customers(stored).erase("王", by="key abc")
+
+        left = stored.read(lambda connection: connection.execute(select(outbox.c.document)).scalar_one())
+        assert left == {"quotes": [{"message_id": "z", "text": "别人说的"}, "别人说的"]}
+
     def test_export_holds_everything_and_is_told(self, stored: Database) -> None:
         export = Customers(stored, sealer=AesSealer.load(NEW)).export("王", by="key abc")
         assert (len(export["messages"]), len(export["labellings"])) == (1200, 1200)
@@ -248,7 +262,7 @@ def test_every_table_with_data_of_a_customer_is_in_the_registry() -> None:
     registered = {personal.table.name: personal for personal in PERSONAL_TABLES}
     forgotten = []
     for table in metadata.sorted_tables:
-        if table is messages or not {"message_id", "customer_id"} & set(table.c.keys()):
+        if table.name in {"messages", *NOT_OF_CUSTOMERS} or not {"message_id", "customer_id"} & set(table.c.keys()):
             continue
         goes_along = any(key.column.table is messages and key.ondelete == "CASCADE" for key in table.foreign_keys)
         personal = registered.get(table.name)

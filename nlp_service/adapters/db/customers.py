@@ -18,8 +18,17 @@ from nlp_service.adapters.db.audit import append
 from nlp_service.adapters.db.columns import insert_new
 from nlp_service.adapters.db.database import Database
 from nlp_service.adapters.db.messages import raw_text_owner
-from nlp_service.adapters.db.tables import erased_messages, labellings, messages, theme_members
-from nlp_service.adapters.db.theme_quotes import erase_quotes
+from nlp_service.adapters.db.quotes import erase_quotes
+from nlp_service.adapters.db.tables import (
+    erased_messages,
+    labellings,
+    messages,
+    outbox,
+    theme_events,
+    theme_members,
+    theme_windows,
+    themes,
+)
 from nlp_service.core.audit import AuditEntry, pseudonym
 from nlp_service.errors import NotFound
 from nlp_service.ports import Sealer
@@ -32,7 +41,7 @@ class PersonalTable:
     """What one area does for a customer who asks."""
 
     table: Table
-    export: Callable[[Connection, Sequence[str]], list[dict[str, Any]]]  # rows of these messages, for JSON
+    export: Callable[[Connection, Sequence[str]], list[dict[str, Any]]] | None  # rows of these messages, for JSON
     erase: Callable[[Connection, Sequence[str]], int] | None = None  # for rows that do not go with their message
 
 
@@ -55,7 +64,11 @@ def rows_by_message(table: Table, *, leave_out: Sequence[str] = ()) -> Callable[
 
 PERSONAL_TABLES: tuple[PersonalTable, ...] = (
     PersonalTable(table=labellings, export=rows_by_message(labellings, leave_out=("embedding",))),
-    PersonalTable(table=theme_members, export=rows_by_message(theme_members), erase=erase_quotes),
+    PersonalTable(table=theme_members, export=rows_by_message(theme_members)),
+    *(
+        PersonalTable(table=table, export=None, erase=erase_quotes(table, table.c.document))
+        for table in (themes, theme_windows, theme_events, outbox)
+    ),
 )
 
 
@@ -88,6 +101,8 @@ class Customers:
             ids = [row["id"] for row in found]
             export: dict[str, Any] = {"customer_id": customer_id, "messages": found}
             for personal in self._tables:
+                if personal.export is None:
+                    continue
                 pages = (ids[start : start + BATCH] for start in range(0, len(ids), BATCH))
                 export[str(personal.table.name)] = [row for page in pages for row in personal.export(connection, page)]
             return export
