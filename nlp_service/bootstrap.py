@@ -21,6 +21,8 @@ from nlp_service.adapters.db.housekeeping import Housekeeping
 from nlp_service.adapters.db.keys import Keys
 from nlp_service.adapters.db.messages import Messages
 from nlp_service.adapters.db.migrations.run import migrate
+from nlp_service.adapters.db.policies import Policies
+from nlp_service.adapters.db.reports import Reports
 from nlp_service.adapters.db.retention import Retention
 from nlp_service.adapters.db.themes import Themes
 from nlp_service.adapters.examples import BundledExamples
@@ -29,6 +31,7 @@ from nlp_service.adapters.language import LanguageIdentifier
 from nlp_service.adapters.metrics import Metrics
 from nlp_service.adapters.oidc import Oidc
 from nlp_service.adapters.onnx import OnnxModel
+from nlp_service.adapters.policy_in_force import PolicyInForce
 from nlp_service.adapters.sealing import AesSealer
 from nlp_service.adapters.segmentation import Segmentation
 from nlp_service.adapters.themes_index import ThemeIndex
@@ -105,6 +108,9 @@ class Service:
     themes: Themes
     steer: Steer
     mine: Mine
+    policies: Policies
+    policy: PolicyInForce
+    reports: Reports
 
     @property
     def model(self) -> Model:
@@ -211,14 +217,19 @@ def open_service(settings: Settings) -> Iterator[Service]:
     """Open everything, warmed up; close in reverse order, storing what was answered."""
     metrics = Metrics()
     model = load_model(settings)
-    policy = open_policy(settings, model.taxonomy)
+    first_policy = open_policy(settings, model.taxonomy)
     rules = retention_rules(settings)
     database = open_database(settings)
     housekeeping = Housekeeping(Retention(database), rules)
     housekeeping.start()
     themes = open_themes(settings, database)
     index = ThemeIndex(themes, scope_threshold=model.calibration.scope_threshold)
+    policies = Policies(database)
+    policy = PolicyInForce(
+        policies, load=lambda text, where: load_policy(text, model.taxonomy, where=where), first=first_policy
+    )
     try:
+        policy.start()
         index.start(model.identity)
         model.warm_up()
         metrics.serving(model.identity)
@@ -229,7 +240,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
         classify = Classify(
             scorer=batcher,
             identify=open_language(settings, model),
-            policy=lambda: policy,
+            policy=policy,
             now=now,
             store=messages,
             themes=index,
@@ -250,6 +261,9 @@ def open_service(settings: Settings) -> Iterator[Service]:
                 gate=Gate(keys, on_loopback=settings.on_loopback, oidc=open_oidc(settings)),
                 classify=classify,
                 delivery=delivery,
+                policies=policies,
+                policy=policy,
+                reports=Reports(database),
                 explain=Explain(
                     scorer=batcher, words=word_spans, examples=BundledExamples.load(read_accepted(settings.models))
                 ),
@@ -259,5 +273,6 @@ def open_service(settings: Settings) -> Iterator[Service]:
             )
     finally:
         index.close()
+        policy.close()
         housekeeping.close()
         database.close()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ipaddress
 from pathlib import Path
 from typing import Literal
+from zoneinfo import available_timezones
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DEFAULT_DATABASE = "sqlite:///data/nlp_service.db"
@@ -50,6 +51,7 @@ class Settings(BaseSettings):
     smtp_url: SecretStr | None = Field(None, description="Mail server: smtp://user:password@host:587 or smtps://….")
     smtp_sender: str = Field("nlp-service@localhost", description="From whom mail comes: `name <address>`.")
     ticket_seconds: float = Field(300.0, gt=0, description="Seconds between looks at open Jira issues.")
+    time_zone: str = Field("Asia/Shanghai", description="IANA time zone in which the pages show times.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     log_format: Literal["console", "json"] = Field("console", description="json: one object a line, for collectors.")
 
@@ -58,6 +60,13 @@ class Settings(BaseSettings):
         if self.keep_raw_text and self.encryption_key is None and self.encryption_key_file is None:
             raise ValueError("keep_raw_text is on but encryption_key is not set: set NLP_SERVICE_ENCRYPTION_KEY")
         return self
+
+    @field_validator("time_zone")
+    @classmethod
+    def _time_zone_is_known(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError(f"time_zone {value!r} is not known: give an IANA name such as Asia/Shanghai or UTC")
+        return value
 
     @model_validator(mode="after")
     def _oidc_is_whole(self) -> Settings:

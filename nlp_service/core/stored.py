@@ -88,3 +88,11 @@ class DailyCount:
     priority: str
     needs_human: bool
     messages: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class HourCount:
+    hour: datetime  # aware, its start
+    department: str
+    messages: int
+    negative: int  # of them

@@ -13,7 +13,7 @@ from nlp_service import __version__
 from nlp_service.adapters.logs import configure_logs
 from nlp_service.bootstrap import Service, open_service
 from nlp_service.settings import Settings
-from nlp_service.web import errors
+from nlp_service.web import dashboard, errors
 from nlp_service.web.middleware import BodyLimit, RequestContext
 from nlp_service.web.routes import classify, customers, health, personal, policy, themes
 from nlp_service.web.schemas.problems import Problem
@@ -53,6 +53,7 @@ def create_app(settings: Settings, *, opened: Service | None = None) -> FastAPI:
     errors.install(app)
     for module in (classify, customers, themes, policy, personal, health):
         app.include_router(module.router)
+    dashboard.install(app)
     app.add_middleware(BodyLimit)
     app.add_middleware(RequestContext)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]

@@ -100,6 +100,24 @@ def _postgresql_day(element: Any, compiler: SQLCompiler, **options: Any) -> str:
     return f"to_char({compiler.process(element.clauses, **options)} AT TIME ZONE 'UTC', 'YYYY-MM-DD')"
 
 
+class utc_hour(FunctionElement[str]):  # noqa: N801  # a SQL function
+    """The UTC hour of an Instant column as YYYY-MM-DD HH."""
+
+    type = String()
+    inherit_cache = True
+    name = "utc_hour"
+
+
+@compiles(utc_hour, "sqlite")
+def _sqlite_hour(element: Any, compiler: SQLCompiler, **options: Any) -> str:
+    return f"substr({compiler.process(element.clauses, **options)}, 1, 13)"
+
+
+@compiles(utc_hour, "postgresql")
+def _postgresql_hour(element: Any, compiler: SQLCompiler, **options: Any) -> str:
+    return f"to_char({compiler.process(element.clauses, **options)} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24')"
+
+
 def insert_new(table: Table, dialect: str) -> Insert:
     """An INSERT that passes over rows whose key is already there."""
     if dialect == "postgresql":

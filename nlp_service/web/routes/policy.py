@@ -6,14 +6,15 @@ from datetime import timedelta
 from typing import Any
 
 from fastapi import APIRouter, Depends, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from nlp_service.bootstrap import now
 from nlp_service.core.access import Scope
 from nlp_service.core.policy import load_policy
+from nlp_service.core.policy.saved import SavedPolicy
 from nlp_service.core.replay import replay
 from nlp_service.core.stored import Window
-from nlp_service.web.access import needs
+from nlp_service.web.access import PrincipalDep, needs
 from nlp_service.web.request import ServiceDep
 from nlp_service.web.schemas.problems import Problem
 
@@ -27,6 +28,26 @@ class PreviewIn(BaseModel):
 
     policy: str = Field(max_length=200_000, description="The policy to try, as YAML.")
     days: int = Field(28, ge=1, le=366, description="Days of stored history to replay.")
+
+
+class SaveIn(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"policy": "version: 1\npriority: []\n", "after": None}}
+    )
+
+    policy: str = Field(max_length=200_000, description="The policy to put in force, as YAML.")
+    after: int | None = Field(None, description="The saved version that it was written from; null where none was.")
+
+
+class SavedOut(BaseModel):
+    version: int = Field(description="Counts up; the greatest is in force.", examples=[3])
+    saved_by: str = Field(description="Who saved it.", examples=["key abc"])
+    saved_at: AwareDatetime = Field(description="When.")
+    policy: str = Field(description="The policy as YAML.")
+
+    @classmethod
+    def of(cls, saved: SavedPolicy) -> SavedOut:
+        return cls(version=saved.version, saved_by=saved.saved_by, saved_at=saved.saved_at, policy=saved.text)
 
 
 class QueueOut(BaseModel):
@@ -82,3 +103,25 @@ def preview(body: PreviewIn, service: ServiceDep) -> ForecastOut:
     stored = service.messages.stored(Window(start=at - timedelta(days=body.days), end=at))
     forecast: dict[str, Any] = replay(stored, tried, model.taxonomy, model.calibration).as_data()
     return ForecastOut.model_validate(forecast)
+
+
+@router.put(
+    "",
+    summary="Put a policy in force",
+    responses={
+        409: {"model": Problem, "description": "Another policy was saved meanwhile."},
+        422: {"model": Problem, "description": "The policy has a fault; its line is named."},
+    },
+)
+def save(body: SaveIn, service: ServiceDep, principal: PrincipalDep) -> SavedOut:
+    """Check a policy and keep it as a new version; every process takes it on within seconds, without a restart."""
+    load_policy(body.policy, service.model.taxonomy, where="policy")
+    saved = service.policies.save(body.policy, by=principal.id, at=now(), after=body.after)
+    service.policy.refresh()
+    return SavedOut.of(saved)
+
+
+@router.get("/versions", summary="Policies saved so far")
+def versions(service: ServiceDep) -> list[SavedOut]:
+    """Return saved policies, newest first; none was saved where the service decides by its file or the shipped one."""
+    return [SavedOut.of(saved) for saved in service.policies.all()]

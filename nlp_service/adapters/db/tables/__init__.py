@@ -11,6 +11,7 @@ from nlp_service.adapters.db.tables.delivery import (
     tickets,
 )
 from nlp_service.adapters.db.tables.messages import labellings, messages
+from nlp_service.adapters.db.tables.policies import policies
 from nlp_service.adapters.db.tables.themes import (
     leases,
     theme_anchors,
@@ -34,6 +35,7 @@ __all__ = [
     "messages",
     "metadata",
     "outbox",
+    "policies",
     "subscriptions",
     "theme_anchors",
     "theme_events",

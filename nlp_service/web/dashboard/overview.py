@@ -1,0 +1,91 @@
+"""Overview: what customers said in a period, at a glance."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query, Response
+
+from nlp_service.bootstrap import now
+from nlp_service.core.access import Scope, visible
+from nlp_service.core.overview import Overview, hours_of_week, overview
+from nlp_service.core.stored import Window
+from nlp_service.web.dashboard.access import ViewerDep, shows
+from nlp_service.web.dashboard.pages import PageRoute
+from nlp_service.web.dashboard.view import View, ViewDep
+
+router = APIRouter(prefix="/ui/overview", route_class=PageRoute, dependencies=[Depends(shows(Scope.READ))])
+
+PERIODS = (7, 28, 90)
+STEPS = 5  # shades of the heat map
+
+
+@router.get("")
+def page(
+    view: ViewDep,
+    viewer: ViewerDep,
+    days: Annotated[Literal["7", "28", "90"], Query()] = "28",
+    department: Annotated[str, Query(max_length=80)] = "",
+) -> Response:
+    """Show the last days, today included."""
+    length = int(days)
+    seen = visible(viewer, department or None)
+    today = now().astimezone(UTC).date()
+    start = today - timedelta(days=length - 1)
+    first = datetime.combine(start, time(), UTC)
+    end = datetime.combine(today + timedelta(days=1), time(), UTC)
+    counts = view.service.messages.counts(Window(start=first - timedelta(days=length), end=end))
+    hours = [
+        item
+        for item in view.service.reports.hours(Window(start=first, end=end))
+        if seen is None or item.department in seen
+    ]
+    found = overview(counts, start=start, days=length, departments=seen)
+    known = sorted({*view.service.model.taxonomy.departments, *(item.department for item in counts)})
+    return view.page(
+        "overview.html",
+        found=found,
+        days=days,
+        department=department,
+        departments=[name for name in known if viewer.departments is None or name in viewer.departments],
+        heat=_heat({slot: totals.messages for slot, totals in hours_of_week(hours, view.zone).items()}),
+        **_charts(view, found),
+    )
+
+
+def _charts(view: View, found: Overview) -> dict[str, Any]:
+    labels = [day.isoformat()[5:] for day, _ in found.days]
+    return {
+        "volume": {
+            "kind": "bars",
+            "labels": labels,
+            "series": [
+                {"name": view.t("overview.other"), "tone": "calm",
+                 "values": [day.messages - day.negative for _, day in found.days]},
+                {"name": view.t("overview.negative"), "tone": "bad",
+                 "values": [day.negative for _, day in found.days]},
+            ],
+        },
+        "shares": {
+            "kind": "lines",
+            "percent": True,
+            "labels": labels,
+            "series": [
+                {"name": view.t(f"overview.{kind}"), "tone": tone,
+                 "values": [round(day.share(kind).value, 4) if day.messages else None for _, day in found.days]}
+                for kind, tone in (("negative", "bad"), ("urgent", "warn"), ("human", "ask"))
+            ],
+        },
+    }  # fmt: skip
+
+
+def _heat(slots: dict[tuple[int, int], int]) -> list[list[tuple[int, int]]]:
+    """Return (messages, shade) by weekday and hour."""
+    most = max(slots.values(), default=0)
+
+    def cell(day: int, hour: int) -> tuple[int, int]:
+        count = slots.get((day, hour), 0)
+        return count, -(-count * STEPS // most) if most else 0
+
+    return [[cell(day, hour) for hour in range(24)] for day in range(7)]

@@ -1,0 +1,64 @@
+"""Signing in with an API key or an access token, and out again."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form, Request, Response
+from starlette.responses import RedirectResponse
+
+from nlp_service.errors import AccessError
+from nlp_service.web.dashboard.access import COOKIE, SESSION_SECONDS, same_origin
+from nlp_service.web.dashboard.pages import PageRoute
+from nlp_service.web.dashboard.view import ViewDep
+
+router = APIRouter(route_class=PageRoute)
+
+
+@router.get("/")
+def front_door() -> Response:
+    return RedirectResponse("/ui/overview", status_code=303)
+
+
+@router.get("/ui/sign-in")
+def form(view: ViewDep, next: str = "/") -> Response:  # the name in the address
+    return view.page("sign_in.html", to=local_path(next), refused=None)
+
+
+@router.post("/ui/sign-in", dependencies=[Depends(same_origin)])
+async def sign_in(
+    request: Request,
+    view: ViewDep,
+    token: Annotated[str, Form(max_length=20_000)],
+    to: Annotated[str, Form(max_length=2000)] = "/",
+) -> Response:
+    """Check a key and keep it in the browser's cookie."""
+    given = token.strip()
+    try:
+        await asyncio.to_thread(view.service.gate.principal, given)
+    except AccessError as exc:
+        return view.page("sign_in.html", to=local_path(to), refused=str(exc), code=401)
+    response = RedirectResponse(local_path(to), status_code=303)
+    response.set_cookie(
+        COOKIE,
+        given,
+        max_age=SESSION_SECONDS,
+        httponly=True,
+        samesite="strict",
+        secure=request.url.scheme == "https",
+    )
+    return response
+
+
+@router.post("/ui/sign-out", dependencies=[Depends(same_origin)])
+def sign_out() -> Response:
+    response = RedirectResponse("/ui/sign-in", status_code=303)
+    response.delete_cookie(COOKIE)
+    return response
+
+
+def local_path(wanted: str) -> str:
+    """Return an address of this site, the front door for any other: a link must not lead elsewhere."""
+    plain = wanted.startswith("/") and not wanted.startswith("//") and not set(wanted) & set("\\\r\n\t")
+    return wanted if plain else "/"
