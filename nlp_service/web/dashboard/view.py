@@ -26,6 +26,7 @@ SCHEMES = ("auto", "light", "dark")
 # Page, address, scope that shows it. The order is the order of a working day.
 NAVIGATION = (
     ("overview", "/ui/overview", Scope.READ),
+    ("themes", "/ui/themes", Scope.THEMES_READ),
     ("try", "/ui/try", Scope.CLASSIFY),
     ("policy", "/ui/policy", Scope.MODELS),
 )
