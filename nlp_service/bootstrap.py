@@ -229,8 +229,8 @@ def open_service(settings: Settings) -> Iterator[Service]:
         policies, load=lambda text, where: load_policy(text, model.taxonomy, where=where), first=first_policy
     )
     try:
-        policy.start()
         index.start(model.identity)
+        policy.start()
         model.warm_up()
         metrics.serving(model.identity)
         batcher = Batcher(
