@@ -1,1 +1,1 @@
-"""Prepare, train, calibrate, export, evaluate, judge and promote models."""
+"""From corpora to a model bundle: prepare, pretrain, train, calibrate, export, evaluate."""

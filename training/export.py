@@ -1,0 +1,142 @@
+"""Export to ONNX: the table in 4-bit blocks, the layers in int8, and a parity check that fails the export."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from onnxruntime.quantization import QuantType, quantize_dynamic
+from torch import Tensor, nn
+
+from nlp_service.errors import ConfigurationError
+from training.data.batches import Tokens
+from training.encoder import BLOCK, EncoderWeights
+from training.measure import Arrays
+from training.model import MultiTask
+from training.onnx_model import OnnxModel
+
+log = logging.getLogger(__name__)
+
+OPSET = 17
+INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+OUTPUTS = ("intent", "sentiment", "emotion", "flags", "priority", "scope", "embedding")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parity:
+    """How close the exported model is to torch on real texts."""
+
+    intent_agreement: float  # share of texts with the same first intent
+    embedding_cosine: float  # mean
+    largest_logit_error: float  # mean over texts of the largest absolute difference of intent logits
+
+
+MIN_AGREEMENT, MIN_COSINE = 0.95, 0.98
+
+
+class _Served(nn.Module):
+    """Outputs as a tuple in the order of OUTPUTS, as the exporter wants."""
+
+    def __init__(self, model: MultiTask) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> tuple[Tensor, ...]:
+        outputs = self.model(input_ids, attention_mask, token_type_ids)
+        return tuple(outputs[name] for name in OUTPUTS)
+
+
+def export_float(model: MultiTask, path: Path) -> None:
+    """Write the float32 graph with the classic exporter (the dynamo one fails in ONNX Runtime on this model)."""
+    model.eval()
+    ids = torch.tensor([[0, 5, 6, 2, 7, 2], [0, 5, 2, 1, 1, 1]])
+    mask = (ids != 1).long()
+    types = torch.tensor([[0, 0, 0, 0, 1, 1], [0] * 6])
+    axes = {name: {0: "batch", 1: "seq"} for name in INPUTS} | {name: {0: "batch"} for name in OUTPUTS}
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            _Served(model), (ids, mask, types), str(path), input_names=list(INPUTS), output_names=list(OUTPUTS),
+            dynamic_axes=axes, opset_version=OPSET, dynamo=False, do_constant_folding=True,
+        )
+
+
+def block_table(graph_path: Path, weights: EncoderWeights, target: Path) -> None:
+    """Replace the float table's Gather by GatherBlockQuantized over its exact Q4_0 blocks."""
+    model = onnx.load(str(graph_path))
+    graph = model.graph
+    rows, columns = weights.nibbles.shape
+    table = next(t for t in graph.initializer if list(t.dims) == [rows, columns] and t.data_type == TensorProto.FLOAT)
+    gather = next(node for node in graph.node if node.op_type == "Gather" and node.input[0] == table.name)
+    packed = (weights.nibbles[:, 0::2] | (weights.nibbles[:, 1::2] << 4)).astype(np.uint8)
+    data = helper.make_tensor("table.blocks", TensorProto.UINT4, [rows, columns], packed.tobytes(), raw=True)
+    scales = numpy_helper.from_array(weights.scales.astype(np.float16), "table.scales")
+    zero = np.full((rows, columns // BLOCK // 2), 0x88, np.uint8)
+    zeros = helper.make_tensor("table.zeros", TensorProto.UINT4, [rows, columns // BLOCK], zero.tobytes(), raw=True)
+    quantised = helper.make_node(
+        "GatherBlockQuantized", ["table.blocks", gather.input[1], "table.scales", "table.zeros"], ["table.half"],
+        name="table", domain="com.microsoft", block_size=BLOCK, gather_axis=0, quantize_axis=1,
+    )
+    cast = helper.make_node("Cast", ["table.half"], [gather.output[0]], name="table_float", to=TensorProto.FLOAT)
+    place = list(graph.node).index(gather)
+    graph.node.remove(gather)
+    graph.node.insert(place, quantised)
+    graph.node.insert(place + 1, cast)
+    graph.initializer.remove(table)
+    graph.initializer.extend([data, scales, zeros])
+    if not any(entry.domain == "com.microsoft" for entry in model.opset_import):
+        model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    model.ir_version = max(model.ir_version, 10)
+    onnx.save(model, str(target))
+
+
+def quantise_layers(source: Path, target: Path) -> None:
+    """Dynamic int8, one scale a channel, on the matrix products of the layers."""
+    quantize_dynamic(
+        str(source), str(target), per_channel=True, weight_type=QuantType.QInt8,
+        op_types_to_quantize=["MatMul", "Gemm"], nodes_to_exclude=_heads(source),
+        extra_options={"MatMulConstBOnly": True, "DefaultTensorType": TensorProto.FLOAT},
+    )
+
+
+def _heads(path: Path) -> list[str]:
+    """Names of the small products after pooling: they stay in float, they cost nothing."""
+    model = onnx.load(str(path), load_external_data=False)
+    return [node.name for node in model.graph.node if node.op_type in ("Gemm", "MatMul") and "/encoder/" not in node.name]
+
+
+def export(model: MultiTask, weights: EncoderWeights, target: Path, tokens: Sequence[Tokens], reference: Arrays) -> Parity:
+    """Write ``target`` and compare it with ``reference``, the torch outputs on ``tokens``.
+
+    Raises:
+        ConfigurationError: the exported model differs more than quantisation explains.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        plain, blocked = Path(folder) / "plain.onnx", Path(folder) / "blocked.onnx"
+        export_float(model, plain)
+        block_table(plain, weights, blocked)
+        quantise_layers(blocked, target)
+    parity = compare(OnnxModel.load_file(target, weights.tokenizer).run_tokens(tokens), reference)
+    log.info("exported %s, %.1f MB, %s", target, target.stat().st_size / 1e6, parity)
+    if parity.intent_agreement < MIN_AGREEMENT or parity.embedding_cosine < MIN_COSINE:
+        raise ConfigurationError(f"{target} does not agree with torch: {parity}; needed {MIN_AGREEMENT} and {MIN_COSINE}")
+    return parity
+
+
+def compare(ours: Arrays, reference: Arrays) -> Parity:
+    """Compare two sets of outputs on the same texts."""
+    error: npt.NDArray[np.float32] = np.abs(ours["intent"] - reference["intent"]).max(axis=1)
+    return Parity(
+        intent_agreement=float((ours["intent"].argmax(1) == reference["intent"].argmax(1)).mean()),
+        embedding_cosine=float((ours["embedding"] * reference["embedding"]).sum(1).mean()),
+        largest_logit_error=float(error.mean()),
+    )
