@@ -15,6 +15,7 @@ import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
+from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 from torch import Tensor, nn
 
 from nlp_service.errors import ConfigurationError
@@ -40,6 +41,7 @@ class Parity:
     largest_logit_error: float  # mean over texts of the largest absolute difference of intent logits
 
 
+# int8 agreed on 0.94 of texts after one epoch of training, blocks8 on all: the bound lets neither drift unseen.
 MIN_AGREEMENT, MIN_COSINE = 0.95, 0.98
 
 
@@ -75,8 +77,7 @@ def block_table(graph_path: Path, weights: EncoderWeights, target: Path) -> None
     model = onnx.load(str(graph_path))
     graph = model.graph
     rows, columns = weights.nibbles.shape
-    table = next(t for t in graph.initializer if list(t.dims) == [rows, columns] and t.data_type == TensorProto.FLOAT)
-    gather = next(node for node in graph.node if node.op_type == "Gather" and node.input[0] == table.name)
+    gather = _take_table(graph, [rows, columns])
     packed = (weights.nibbles[:, 0::2] | (weights.nibbles[:, 1::2] << 4)).astype(np.uint8)
     data = helper.make_tensor("table.blocks", TensorProto.UINT4, [rows, columns], packed.tobytes(), raw=True)
     scales = numpy_helper.from_array(weights.scales.astype(np.float16), "table.scales")
@@ -91,7 +92,6 @@ def block_table(graph_path: Path, weights: EncoderWeights, target: Path) -> None
     graph.node.remove(gather)
     graph.node.insert(place, quantised)
     graph.node.insert(place + 1, cast)
-    graph.initializer.remove(table)
     graph.initializer.extend([data, scales, zeros])
     if not any(entry.domain == "com.microsoft" for entry in model.opset_import):
         model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
@@ -99,8 +99,34 @@ def block_table(graph_path: Path, weights: EncoderWeights, target: Path) -> None
     onnx.save(model, str(target))
 
 
-def quantise_layers(source: Path, target: Path) -> None:
-    """Dynamic int8, one scale a channel, on the matrix products of the layers."""
+def _take_table(graph: onnx.GraphProto, shape: list[int]) -> onnx.NodeProto:
+    """Remove the float table, an initializer or a constant, and return the Gather that read it."""
+    for tensor in graph.initializer:
+        if list(tensor.dims) == shape:
+            graph.initializer.remove(tensor)
+            return next(node for node in graph.node if node.op_type == "Gather" and node.input[0] == tensor.name)
+    for node in graph.node:
+        if node.op_type == "Constant" and list(node.attribute[0].t.dims) == shape:
+            gather = next(other for other in graph.node if other.op_type == "Gather" and other.input[0] == node.output[0])
+            graph.node.remove(node)
+            return gather
+    raise ConfigurationError(f"the exported graph holds no table of shape {shape}")
+
+
+def quantise_layers(source: Path, target: Path, kind: str) -> None:
+    """Quantise the matrix products of the layers; the heads stay in float.
+
+    ``blocks8``: 8-bit weights with one scale per 32 of them, activations in int8 per block (MatMulNBits, accuracy
+    level 4). A message's scores do not depend on what else is in the batch. ``int8``: dynamic int8 with one scale a
+    tensor of activations, twice as fast in batches; labels near a border change with the batch.
+    """
+    if kind == "blocks8":
+        quantiser = MatMulNBitsQuantizer(
+            onnx.load(str(source)), bits=8, block_size=BLOCK, is_symmetric=True, accuracy_level=4, nodes_to_exclude=_heads(source)
+        )
+        quantiser.process()
+        onnx.save(quantiser.model.model, str(target))
+        return
     quantize_dynamic(
         str(source), str(target), per_channel=True, weight_type=QuantType.QInt8,
         op_types_to_quantize=["MatMul", "Gemm"], nodes_to_exclude=_heads(source),
@@ -114,7 +140,7 @@ def _heads(path: Path) -> list[str]:
     return [node.name for node in model.graph.node if node.op_type in ("Gemm", "MatMul") and "/encoder/" not in node.name]
 
 
-def export(model: MultiTask, weights: EncoderWeights, target: Path, tokens: Sequence[Tokens], reference: Arrays) -> Parity:
+def export(model: MultiTask, weights: EncoderWeights, target: Path, tokens: Sequence[Tokens], reference: Arrays, kind: str = "blocks8") -> Parity:
     """Write ``target`` and compare it with ``reference``, the torch outputs on ``tokens``.
 
     Raises:
@@ -124,7 +150,7 @@ def export(model: MultiTask, weights: EncoderWeights, target: Path, tokens: Sequ
         plain, blocked = Path(folder) / "plain.onnx", Path(folder) / "blocked.onnx"
         export_float(model, plain)
         block_table(plain, weights, blocked)
-        quantise_layers(blocked, target)
+        quantise_layers(blocked, target, kind)
     parity = compare(OnnxModel.load_file(target, weights.tokenizer).run_tokens(tokens), reference)
     log.info("exported %s, %.1f MB, %s", target, target.stat().st_size / 1e6, parity)
     if parity.intent_agreement < MIN_AGREEMENT or parity.embedding_cosine < MIN_COSINE:

@@ -74,6 +74,7 @@ class Recipe:
     name: str
     seed: int = 7
     languages: tuple[str, ...] = ("zh",)
+    quantisation: str = "blocks8"  # of the exported layers, or "int8": see export.quantise_layers
     data: DataRecipe = DataRecipe()
     encoder: EncoderRecipe = EncoderRecipe()
     pretrain: PretrainRecipe = PretrainRecipe()

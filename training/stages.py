@@ -176,7 +176,7 @@ def run_export(run: Run) -> None:
     model = trained_model(run)
     tokens = run.tokens(run.data.validation[:PARITY_TEXTS])
     part = run.bundle / "model.onnx.part"
-    export(model, run.weights, part, tokens, predict(model, tokens, exact=True))
+    export(model, run.weights, part, tokens, predict(model, tokens, exact=True), run.recipe.quantisation)
     part.replace(run.bundle / "model.onnx")
 
 

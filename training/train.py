@@ -164,7 +164,9 @@ def teacher_vectors(model: MultiTask, examples: Sequence[Example], prefix: tuple
     """
     vectors = torch.full((len(examples), model.encoder.shape.hidden), float("nan"))
     own = [Tokens(ids=(t.ids[0], *prefix, *t.ids[1 : t.boundary]), boundary=t.boundary + len(prefix)) for t in tokens]
+    workers = Workers()
     rows = sorted((i for i, e in enumerate(examples) if e.intent is not None), key=lambda i: len(own[i].ids))
+    rows = rows[workers.rank :: workers.count]
     model.eval()
     for start in range(0, len(rows), 96):
         index = rows[start : start + 96]
@@ -173,4 +175,4 @@ def teacher_vectors(model: MultiTask, examples: Sequence[Example], prefix: tuple
             states = model.encoder(batch.input_ids, batch.attention_mask, batch.token_type_ids)
         _, mean = model.pool(states, batch.attention_mask, batch.token_type_ids)
         vectors[index] = F.normalize(mean, dim=-1)
-    return vectors
+    return workers.fill(vectors)
