@@ -1,4 +1,7 @@
-"""Command line: ``python -m training run --corpora ../shared/corpora --recipe training/recipes/full.yaml --out runs/full``."""
+"""Command line of training.
+
+``python -m training run --corpora ../shared/corpora --recipe training/recipes/full.yaml --out runs/full``
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,12 @@ STAGES: dict[str, tuple[Callable[[Run], None], ...]] = {
     "export": (stages.run_export,),
     "calibrate": (stages.run_calibration, stages.complete),
     "run": (
-        stages.prepare, stages.run_pretraining, stages.run_training, stages.run_export, stages.run_calibration, stages.complete,
+        stages.prepare,
+        stages.run_pretraining,
+        stages.run_training,
+        stages.run_export,
+        stages.run_calibration,
+        stages.complete,
     ),
 }
 
@@ -32,15 +40,32 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     commands = top.add_subparsers(dest="command", required=True)
     for name, functions in STAGES.items():
-        command = commands.add_parser(name, help=" ".join((functions[-1].__doc__ or "").split()) if name != "run" else "Everything, from data to bundle.")
-        command.add_argument("--corpora", type=Path, default=Path("../shared/corpora"), help="folder of the public sets")
+        command = commands.add_parser(
+            name,
+            help=" ".join((functions[-1].__doc__ or "").split())
+            if name != "run"
+            else "Everything, from data to bundle.",
+        )
+        command.add_argument(
+            "--corpora", type=Path, default=Path("../shared/corpora"), help="folder of the public sets"
+        )
         command.add_argument("--repository", type=Path, default=Path("corpora"), help="our own corpora folder")
         command.add_argument("--recipe", type=Path, default=Path("training/recipes/full.yaml"))
         command.add_argument("--taxonomy", type=Path, help="label contract; default: the one of --repository")
-        command.add_argument("--out", type=Path, required=True, help="results of this run; finished stages are not repeated")
-        command.add_argument("--cache", type=Path, default=Path(".cache/training"), help="downloads and the trimmed encoder")
+        command.add_argument(
+            "--out", type=Path, required=True, help="results of this run; finished stages are not repeated"
+        )
+        command.add_argument(
+            "--cache", type=Path, default=Path(".cache/training"), help="downloads and the trimmed encoder"
+        )
         command.add_argument("--allow-missing", action="store_true", help="train on less when sets are missing")
-        command.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a value of the recipe, e.g. train.epochs=2")
+        command.add_argument(
+            "--set",
+            action="append",
+            default=[],
+            metavar="KEY=VALUE",
+            help="change a value of the recipe, e.g. train.epochs=2",
+        )
         command.add_argument("--name", default="feedback-multilingual")
         command.add_argument("--version", default="0.1.0")
         command.add_argument("--threads", type=int, default=0, help="0: all cores")
@@ -56,9 +81,15 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         overrides = dict(item.split("=", 1) for item in options.set)
         run = Run(
-            recipe=load_recipe(options.recipe, overrides), corpora=options.corpora, repository=options.repository,
-            taxonomy_path=options.taxonomy or options.repository / "taxonomy.yaml", out=options.out, cache=options.cache,
-            allow_missing=options.allow_missing, name=options.name, version=options.version,
+            recipe=load_recipe(options.recipe, overrides),
+            corpora=options.corpora,
+            repository=options.repository,
+            taxonomy_path=options.taxonomy or options.repository / "taxonomy.yaml",
+            out=options.out,
+            cache=options.cache,
+            allow_missing=options.allow_missing,
+            name=options.name,
+            version=options.version,
         )
         for stage in STAGES[options.command]:
             stage(run)

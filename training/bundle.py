@@ -13,16 +13,33 @@ from nlp_service.contract.bundle import REQUIRED_FILES, Manifest, file_hash, wri
 from nlp_service.contract.taxonomy import load_taxonomy
 
 
-def complete(folder: Path, *, name: str, version: str, languages: tuple[str, ...], embedding_size: int, lineage: Mapping[str, Any]) -> Manifest:
+def complete(
+    folder: Path,
+    *,
+    name: str,
+    version: str,
+    languages: tuple[str, ...],
+    embedding_size: int,
+    lineage: Mapping[str, Any],
+) -> Manifest:
     """Write manifest.json over every file in ``folder``; the required ones must be there."""
-    files = sorted(path.name for path in folder.iterdir() if path.is_file() and path.suffix != ".part" and path.name != "manifest.json")
+    files = sorted(
+        path.name
+        for path in folder.iterdir()
+        if path.is_file() and path.suffix != ".part" and path.name != "manifest.json"
+    )
     missing = [required for required in REQUIRED_FILES if required not in files]
     if missing:
         raise FileNotFoundError(f"bundle {folder} cannot be completed without {', '.join(missing)}")
     manifest = Manifest(
-        name=name, version=version, taxonomy_fingerprint=load_taxonomy(folder / "taxonomy.yaml").fingerprint,
-        languages=languages, embedding_size=embedding_size, files={file: file_hash(folder / file) for file in files},
-        created_at=datetime.now(UTC).isoformat(timespec="seconds"), lineage=lineage,
+        name=name,
+        version=version,
+        taxonomy_fingerprint=load_taxonomy(folder / "taxonomy.yaml").fingerprint,
+        languages=languages,
+        embedding_size=embedding_size,
+        files={file: file_hash(folder / file) for file in files},
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        lineage=lineage,
     )
     write_manifest(folder, manifest)
     return manifest
@@ -30,9 +47,16 @@ def complete(folder: Path, *, name: str, version: str, languages: tuple[str, ...
 
 def accept(models: Path, folder: Path, manifest: Manifest) -> None:
     """Point ``models/accepted.json`` at a bundle, by rename."""
-    path = folder.resolve().relative_to(models.resolve()) if folder.resolve().is_relative_to(models.resolve()) else folder.resolve()
+    path = (
+        folder.resolve().relative_to(models.resolve())
+        if folder.resolve().is_relative_to(models.resolve())
+        else folder.resolve()
+    )
     part = models / "accepted.json.part"
-    part.write_text(json.dumps({"name": manifest.name, "version": manifest.version, "path": str(path)}, indent=1) + "\n", encoding="utf-8")
+    part.write_text(
+        json.dumps({"name": manifest.name, "version": manifest.version, "path": str(path)}, indent=1) + "\n",
+        encoding="utf-8",
+    )
     part.replace(models / "accepted.json")
 
 

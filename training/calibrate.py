@@ -27,7 +27,9 @@ MIN_POSITIVES = 8  # a flag with fewer keeps the threshold 0.5
 
 def calibrate(outputs: Arrays, examples: Sequence[Example], scope_outputs: Arrays, taxonomy: Taxonomy) -> Calibration:
     """Fit everything on ``outputs`` of ``examples`` and, for the scope, of out-of-scope texts."""
-    temperatures = {name: _fit_classes(outputs[name], examples, name) for name in ("intent", "sentiment", "emotion", "priority")}
+    temperatures = {
+        name: _fit_classes(outputs[name], examples, name) for name in ("intent", "sentiment", "emotion", "priority")
+    }
     truth = _flag_matrix(examples, len(taxonomy.flags))
     labelled = np.array([example.flags is not None for example in examples])
     temperatures["flags"] = _fit_binary(outputs["flags"][labelled], truth[labelled])
@@ -35,7 +37,9 @@ def calibrate(outputs: Arrays, examples: Sequence[Example], scope_outputs: Array
     scope_truth = np.concatenate([np.zeros(len(outputs["scope"])), np.ones(len(scope_outputs["scope"]))])[:, None]
     temperatures["scope"] = _fit_binary(scope_logits, scope_truth.astype(np.float32))
     probabilities = sigmoid(outputs["flags"][labelled], temperatures["flags"])
-    thresholds = {flag: best_threshold(probabilities[:, i], truth[labelled][:, i] > 0) for i, flag in enumerate(taxonomy.flags)}
+    thresholds = {
+        flag: best_threshold(probabilities[:, i], truth[labelled][:, i] > 0) for i, flag in enumerate(taxonomy.flags)
+    }
     scope = np.quantile(sigmoid(outputs["scope"], temperatures["scope"]), 1 - SCOPE_FALSE_ALARMS)
     rows = [i for i, example in enumerate(examples) if example.intent is not None]
     sure = softmax(outputs["intent"][rows], temperatures["intent"])
@@ -71,15 +75,22 @@ def promise(confidence: Floats, right: Bools, target: float, risk_level: float =
     if chosen is None:
         return Abstention(threshold=1.01, target_accuracy=target, risk_level=risk_level, coverage=0.0, accuracy=1.0)
     return Abstention(
-        threshold=round(float(confidence[order[chosen - 1]]), 6), target_accuracy=target, risk_level=risk_level,
-        coverage=round(chosen / len(order), 4), accuracy=round(1 - float(errors[chosen - 1]) / chosen, 4),
+        threshold=round(float(confidence[order[chosen - 1]]), 6),
+        target_accuracy=target,
+        risk_level=risk_level,
+        coverage=round(chosen / len(order), 4),
+        accuracy=round(1 - float(errors[chosen - 1]) / chosen, 4),
     )
 
 
 def binomial_tail(errors: int, count: int, rate: float) -> float:
     """P(Binomial(count, rate) <= errors): the p-value of "the error rate is above ``rate``"."""
     logs = [
-        math.lgamma(count + 1) - math.lgamma(k + 1) - math.lgamma(count - k + 1) + k * math.log(rate) + (count - k) * math.log1p(-rate)
+        math.lgamma(count + 1)
+        - math.lgamma(k + 1)
+        - math.lgamma(count - k + 1)
+        + k * math.log(rate)
+        + (count - k) * math.log1p(-rate)
         for k in range(errors + 1)
     ]
     return min(1.0, math.fsum(math.exp(value) for value in logs))
@@ -98,11 +109,21 @@ def best_threshold(probability: Floats, truth: Bools) -> float:
 def expected_calibration_error(confidence: Floats, right: Bools, bins: int = 15) -> float:
     """Mean distance of confidence and accuracy over equal-width bins, weighted by their size."""
     index = np.minimum((confidence * bins).astype(int), bins - 1)
-    return float(sum(abs(confidence[index == b].mean() - right[index == b].mean()) * (index == b).mean() for b in range(bins) if (index == b).any()))
+    return float(
+        sum(
+            abs(confidence[index == b].mean() - right[index == b].mean()) * (index == b).mean()
+            for b in range(bins)
+            if (index == b).any()
+        )
+    )
 
 
 def _fit_classes(logits: Floats, examples: Sequence[Example], head: str) -> float:
-    rows = [i for i, e in enumerate(examples) if getattr(e, head) is not None and (head != "sentiment" or len(e.sentiment or ()) == 1)]
+    rows = [
+        i
+        for i, e in enumerate(examples)
+        if getattr(e, head) is not None and (head != "sentiment" or len(e.sentiment or ()) == 1)
+    ]
     truth = np.array([label_of(examples[i], head) for i in rows])
     losses = [-np.log(softmax(logits[rows], t)[np.arange(len(rows)), truth] + 1e-12).mean() for t in TEMPERATURES]
     return float(TEMPERATURES[int(np.argmin(losses))])

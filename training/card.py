@@ -17,7 +17,8 @@ from training.recipe import DataRecipe, Recipe
 LICENCES = {
     "own": "Apache-2.0 (written for this project)",
     "jddc_sample": "none stated (JD JDDC 2019 competition data, research use)",
-    "chnsenticorp_htl_all": "none stated", "mlsent_zh_amazon": "not verified",
+    "chnsenticorp_htl_all": "none stated",
+    "mlsent_zh_amazon": "not verified",
 }
 
 
@@ -35,10 +36,17 @@ def hashes(corpora: Path, repository: Path, recipe: DataRecipe) -> dict[str, str
     return {name: file_hash(path)[:16] for name, path in sorted(files.items()) if path.is_file()}
 
 
-def render(recipe: Recipe, name: str, version: str, taxonomy: Taxonomy, counts: Mapping[str, int], report: Mapping[str, Any]) -> str:
+def render(
+    recipe: Recipe, name: str, version: str, taxonomy: Taxonomy, counts: Mapping[str, int], report: Mapping[str, Any]
+) -> str:
     """Return the card as Markdown; ``report`` is what ``python -m training evaluate`` wrote."""
     parts = [
-        f"# {name} {version}", _about(recipe, taxonomy), _data(counts), _training(recipe), _figures(report), _limits(),
+        f"# {name} {version}",
+        _about(recipe, taxonomy),
+        _data(counts),
+        _training(recipe),
+        _figures(report),
+        _limits(),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -58,20 +66,30 @@ def _data(counts: Mapping[str, int]) -> str:
     for source, count in counts.items():
         licence = LICENCES.get(source) or (SPECS[source].licence if source in SPECS else "see its SOURCE.md")
         rows.append(f"| {source} | {count} | {licence} |")
-    rows.append("\nThe texts of public sets are not part of this repository. Sets marked as research use or without a stated "
-                "licence taught weights only; whoever needs to leave them out trains again with a shorter recipe.")
+    rows.append(
+        "\nThe texts of public sets are not part of this repository. Sets marked as research use or without a stated "
+        "licence taught weights only; whoever needs to leave them out trains again with a shorter recipe."
+    )
     return "\n".join(rows)
 
 
 def _training(recipe: Recipe) -> str:
     settings = "\n".join(f"- {key}: {value}" for key, value in asdict(recipe.train).items())
-    return f"## Training\n\nRecipe `{recipe.name}`, seed {recipe.seed}; `training/LOG.md` has every experiment.\n\n{settings}"
+    title = f"Recipe `{recipe.name}`, seed {recipe.seed}; `training/LOG.md` has every experiment."
+    return f"## Training\n\n{title}\n\n{settings}"
 
 
 def _figures(report: Mapping[str, Any]) -> str:
     if not report:
         return ""
-    rows = ["## Figures", "", "From the int8 bundle; 95% bootstrap intervals.", "", "| figure | value | interval | n |", "|---|---|---|---|"]
+    rows = [
+        "## Figures",
+        "",
+        "From the int8 bundle; 95% bootstrap intervals.",
+        "",
+        "| figure | value | interval | n |",
+        "|---|---|---|---|",
+    ]
     for entry in report.get("figures", []):
         low, high = entry.get("interval", (None, None))
         interval = f"{low:.3f} to {high:.3f}" if low is not None else ""
@@ -79,10 +97,19 @@ def _figures(report: Mapping[str, Any]) -> str:
     per_label = report.get("per_intent", [])
     if per_label:
         rows += ["", "### Intents on dev", "", "| intent | precision | recall | F1 | n |", "|---|---|---|---|---|"]
-        rows += [f"| {r['intent']} | {r['precision']:.2f} | {r['recall']:.2f} | {r['f1']:.2f} | {r['n']} |" for r in per_label]
+        rows += [
+            f"| {r['intent']} | {r['precision']:.2f} | {r['recall']:.2f} | {r['f1']:.2f} | {r['n']} |"
+            for r in per_label
+        ]
     reliability = report.get("reliability", [])
     if reliability:
-        rows += ["", "### Reliability of the intent confidence", "", "| confidence | accuracy | messages |", "|---|---|---|"]
+        rows += [
+            "",
+            "### Reliability of the intent confidence",
+            "",
+            "| confidence | accuracy | messages |",
+            "|---|---|---|",
+        ]
         rows += [f"| {r['confidence']:.2f} | {r['accuracy']:.2f} | {r['n']} |" for r in reliability]
     return "\n".join(rows)
 
@@ -90,8 +117,9 @@ def _figures(report: Mapping[str, Any]) -> str:
 def _limits() -> str:
     return (
         "## Limits\n\n"
-        "- Trained mostly on Chinese e-commerce, telecom, finance and review text; other industries need their own examples.\n"
-        "- Sarcasm and second-hand reports are often misread. A message without words, or in another language, goes to a person.\n"
+        "- Trained mostly on Chinese e-commerce, telecom, finance and review text; other industries need examples.\n"
+        "- Sarcasm and second-hand reports are often misread.\n"
+        "- A message without words, or in a language that is not served, goes to a person.\n"
         "- Rare intents rest on few real examples; the table above shows which.\n"
-        "- The 4-bit table and int8 layers differ slightly from the float model; calibration was done on the exported model."
+        "- The 4-bit table and int8 layers differ slightly from the float model; calibration used the exported one."
     )

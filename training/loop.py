@@ -18,6 +18,8 @@ from torch import nn
 
 log = logging.getLogger(__name__)
 
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - gradients of one machine's processes, no secret
+
 
 @dataclass(frozen=True, kw_only=True)
 class Rates:
@@ -37,7 +39,17 @@ def seed_everything(seed: int) -> None:
 
 def optimiser(model: nn.Module, rates: Rates) -> torch.optim.AdamW:
     """AdamW with layer-wise rates; vectors and norms are not decayed."""
-    layers = max((int(name.split("encoder.layers.")[1].split(".")[0]) for name, _ in model.named_parameters() if "encoder.layers." in name), default=-1) + 1
+    layers = (
+        max(
+            (
+                int(name.split("encoder.layers.")[1].split(".")[0])
+                for name, _ in model.named_parameters()
+                if "encoder.layers." in name
+            ),
+            default=-1,
+        )
+        + 1
+    )
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
@@ -49,8 +61,13 @@ def optimiser(model: nn.Module, rates: Rates) -> torch.optim.AdamW:
             rate = rates.heads
         groups.setdefault((rate, rates.weight_decay if parameter.dim() > 1 else 0.0), []).append(parameter)
     return torch.optim.AdamW(
-        [{"params": parameters, "lr": rate, "base": rate, "weight_decay": decay} for (rate, decay), parameters in groups.items()],
-        betas=(0.9, 0.98), eps=1e-6, fused=True,
+        [
+            {"params": parameters, "lr": rate, "base": rate, "weight_decay": decay}
+            for (rate, decay), parameters in groups.items()
+        ],
+        betas=(0.9, 0.98),
+        eps=1e-6,
+        fused=True,
     )
 
 
@@ -120,7 +137,9 @@ class Workers:
         if not self.slots:
             port = os.environ.get("MASTER_PORT", "0")
             self.slots = [
-                torch.from_file(f"/dev/shm/training-{port}-{turn}", shared=True, size=self.count * sum(sizes)).view(self.count, -1)
+                torch.from_file(
+                    f"{SHARED_MEMORY}/training-{port}-{turn}", shared=True, size=self.count * sum(sizes)
+                ).view(self.count, -1)
                 for turn in range(2)
             ]
         slots = self.slots[self.turn]

@@ -13,7 +13,13 @@ from training.data.examples import Example
 Logits = Mapping[str, Tensor]
 
 
-def head_losses(model_heads: nn.ModuleDict, auxiliary: nn.ModuleDict, features: Tensor, examples: Sequence[Example], smoothing: float) -> dict[str, Tensor]:
+def head_losses(
+    model_heads: nn.ModuleDict,
+    auxiliary: nn.ModuleDict,
+    features: Tensor,
+    examples: Sequence[Example],
+    smoothing: float,
+) -> dict[str, Tensor]:
     """Return the mean loss of each head that any example labels; features (batch, 2 * hidden)."""
     losses: dict[str, Tensor] = {}
     for name, loss in _LOSSES.items():
@@ -60,7 +66,7 @@ def sentiment_loss(logits: Tensor, examples: Sequence[Example], smoothing: float
     return loss
 
 
-def class_loss(name: str) -> "LossFunction":
+def class_loss(name: str) -> LossFunction:
     def loss(logits: Tensor, examples: Sequence[Example], smoothing: float) -> Tensor:
         target = torch.tensor([getattr(example, name) for example in examples])
         return F.cross_entropy(logits, target, label_smoothing=smoothing)
@@ -94,7 +100,7 @@ _LOSSES = {
     "priority": class_loss("priority"),
     "scope": scope_loss,
 }
-WEIGHTS = {"intent": 1.0, "sentiment": 0.6, "emotion": 0.6, "flags": 0.4, "priority": 0.4, "scope": 0.4}
+WEIGHTS = {"intent": 1.6, "sentiment": 0.6, "emotion": 0.6, "flags": 0.4, "priority": 0.4, "scope": 0.4}
 AUXILIARY_WEIGHT = 0.4
 
 

@@ -17,7 +17,10 @@ Arrays = dict[str, npt.NDArray[np.float32]]
 
 @torch.no_grad()
 def predict(model: MultiTask, tokens: Sequence[Tokens], budget: int = 4096, *, exact: bool = False) -> Arrays:
-    """Logits of all product heads, each float32 (n, size), in the order of ``tokens``; ``exact`` computes in float32."""
+    """Logits of all product heads, each float32 (n, size), in the order of ``tokens``.
+
+    ``exact`` computes in float32 instead of bfloat16.
+    """
     model.eval()
     order = sorted(range(len(tokens)), key=lambda i: len(tokens[i].ids))
     out: dict[str, list[npt.NDArray[np.float32]]] = {}
@@ -46,7 +49,11 @@ def score(logits: Arrays, examples: Sequence[Example]) -> dict[str, float]:
     """Accuracies of ``logits`` against the labels; flags as micro-F1 at 0.5."""
     result = {}
     for name in ("intent", "sentiment", "emotion", "priority"):
-        rows = [i for i, e in enumerate(examples) if getattr(e, name) is not None and (name != "sentiment" or len(e.sentiment or ()) == 1)]
+        rows = [
+            i
+            for i, e in enumerate(examples)
+            if getattr(e, name) is not None and (name != "sentiment" or len(e.sentiment or ()) == 1)
+        ]
         if rows:
             truth = np.array([label_of(examples[i], name) for i in rows])
             result[name] = float((logits[name][rows].argmax(-1) == truth).mean())

@@ -62,7 +62,9 @@ class Encoder(nn.Module):
         """Word vectors (batch, tokens, hidden) before position and type are added."""
         return F.embedding(input_ids, self.table)
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor, shift: Tensor | None = None) -> Tensor:
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor, shift: Tensor | None = None
+    ) -> Tensor:
         """Return states (batch, tokens, hidden).
 
         ``shift`` (batch, tokens, hidden) is added to the word vectors: adversarial training moves them.
@@ -83,7 +85,9 @@ class Encoder(nn.Module):
 class MultiTask(nn.Module):
     """The encoder with the heads of the product and the auxiliary heads that export drops."""
 
-    def __init__(self, encoder: Encoder, sizes: Mapping[str, int], auxiliary: Mapping[str, int], dropout: float = 0.1) -> None:
+    def __init__(
+        self, encoder: Encoder, sizes: Mapping[str, int], auxiliary: Mapping[str, int], dropout: float = 0.1
+    ) -> None:
         super().__init__()
         hidden = encoder.shape.hidden
         self.encoder = encoder

@@ -31,7 +31,7 @@ class PretrainSettings:
 
     epochs: int = 1
     budget: int = 3072  # padded tokens a step
-    rates: Rates = Rates(encoder=1.5e-4, heads=1e-3)
+    rates: Rates
     mask_share: float = 0.15
     seed: int = 13
     checkpoint_seconds: float = 120.0
@@ -55,7 +55,9 @@ class MaskedWords(nn.Module):
         return F.linear(self.norm(F.gelu(self.dense(states))) * self.scale, self.decoder[sample]) + self.bias[sample]
 
 
-def mask_words(batch: Batch, share: float, mask_id: int, candidates: Tensor, generator: np.random.Generator) -> tuple[Tensor, Tensor]:
+def mask_words(
+    batch: Batch, share: float, mask_id: int, candidates: Tensor, generator: np.random.Generator
+) -> tuple[Tensor, Tensor]:
     """Return (corrupted ids, positions bool): 80% of the chosen become the mask, 10% a random piece, 10% stay."""
     ids = batch.input_ids.clone()
     eligible = (ids > 3) & (ids != PAD)
@@ -67,7 +69,14 @@ def mask_words(batch: Batch, share: float, mask_id: int, candidates: Tensor, gen
     return ids, chosen
 
 
-def pretrain(model: MultiTask, examples: Sequence[Example], tokens: Sequence[Tokens], mask_id: int, folder: Path, settings: PretrainSettings) -> None:
+def pretrain(
+    model: MultiTask,
+    examples: Sequence[Example],
+    tokens: Sequence[Tokens],
+    mask_id: int,
+    folder: Path,
+    settings: PretrainSettings,
+) -> None:
     """Train ``model`` in place and leave ``pretrained.pt`` in ``folder``; resumes from its checkpoint."""
     seed_everything(settings.seed)
     candidates = torch.tensor(sorted({i for item in tokens for i in item.ids if i > 3}))
@@ -87,7 +96,13 @@ def pretrain(model: MultiTask, examples: Sequence[Example], tokens: Sequence[Tok
         both.load_state_dict(state["model"], strict=False)  # type: ignore[arg-type]
         opt.load_state_dict(state["optimiser"])  # type: ignore[arg-type]
         start = int(state["step"])  # type: ignore[call-overload]
-    log.info("pre-training on %d examples, %d steps, %d candidate pieces, from step %d", len(examples), len(batches), len(candidates), start)
+    log.info(
+        "pre-training on %d examples, %d steps, %d candidate pieces, from step %d",
+        len(examples),
+        len(batches),
+        len(candidates),
+        start,
+    )
     progress, saved = Progress(len(batches), start=start), time.monotonic()
     model.train()
     for step in range(start, len(batches)):
@@ -95,15 +110,29 @@ def pretrain(model: MultiTask, examples: Sequence[Example], tokens: Sequence[Tok
         batch = collate(tokens, batches[step])
         generator = np.random.default_rng((settings.seed, step))
         ids, chosen = mask_words(batch, settings.mask_share, mask_id, candidates, generator)
-        values = _step(model, words, batch, ids, chosen, lookup, [examples[i] for i in batch.index], opt, settings.label_weight)
+        values = _step(
+            model, words, batch, ids, chosen, lookup, [examples[i] for i in batch.index], opt, settings.label_weight
+        )
         progress.note(step, values)
         if time.monotonic() - saved > settings.checkpoint_seconds:
-            save_checkpoint(folder / "pretrain.ckpt", model=both.state_dict(), optimiser=opt.state_dict(), step=step + 1)
+            save_checkpoint(
+                folder / "pretrain.ckpt", model=both.state_dict(), optimiser=opt.state_dict(), step=step + 1
+            )
             saved = time.monotonic()
     save_checkpoint(folder / "pretrained.pt", model=model.state_dict())
 
 
-def _step(model: MultiTask, words: MaskedWords, batch: Batch, ids: Tensor, chosen: Tensor, lookup: Tensor, examples: Sequence[Example], opt: torch.optim.Optimizer, label_weight: float) -> dict[str, float]:
+def _step(
+    model: MultiTask,
+    words: MaskedWords,
+    batch: Batch,
+    ids: Tensor,
+    chosen: Tensor,
+    lookup: Tensor,
+    examples: Sequence[Example],
+    opt: torch.optim.Optimizer,
+    label_weight: float,
+) -> dict[str, float]:
     # A sampled softmax: the targets of the batch against a random part of the candidates.
     targets = lookup[batch.input_ids[chosen]]
     sample = torch.unique(torch.cat([targets, torch.randint(len(words.bias), (NEGATIVES,))]))
@@ -120,11 +149,17 @@ def _step(model: MultiTask, words: MaskedWords, batch: Batch, ids: Tensor, chose
     opt.step()
     opt.zero_grad(set_to_none=True)
     main: Mapping[str, Tensor] = {k: v for k, v in losses.items() if not k.startswith("auxiliary")}
-    return {"words": masked.item(), "labels": total(losses).item() if losses else 0.0, **{k: v.item() for k, v in main.items() if k == "intent"}}
+    return {
+        "words": masked.item(),
+        "labels": total(losses).item() if losses else 0.0,
+        **{k: v.item() for k, v in main.items() if k == "intent"},
+    }
 
 
 def optimiser_of(model: MultiTask, words: MaskedWords, rates: Rates) -> torch.optim.AdamW:
     """One optimiser over the model and the word predictor, which is new."""
     opt = optimiser(model, rates)
-    opt.add_param_group({"params": list(words.parameters()), "lr": rates.heads, "base": rates.heads, "weight_decay": 0.0})
+    opt.add_param_group(
+        {"params": list(words.parameters()), "lr": rates.heads, "base": rates.heads, "weight_decay": 0.0}
+    )
     return opt

@@ -74,7 +74,7 @@ class Recipe:
     name: str
     seed: int = 7
     languages: tuple[str, ...] = ("zh",)
-    quantisation: str = "blocks8"  # of the exported layers, or "int8": see export.quantise_layers
+    quantisation: str = "static8"  # of the exported layers: see export.quantise_layers
     data: DataRecipe = DataRecipe()
     encoder: EncoderRecipe = EncoderRecipe()
     pretrain: PretrainRecipe = PretrainRecipe()
@@ -100,7 +100,10 @@ def load_recipe(path: Path, overrides: Mapping[str, str] | None = None) -> Recip
         for section in sections:
             place = place.setdefault(section, {})
         place[key] = yaml.safe_load(value)
-    values = {key: _build(_SECTIONS[key], value, f"{path}: {key}") if key in _SECTIONS else value for key, value in raw.items()}
+    values = {
+        key: _build(_SECTIONS[key], value, f"{path}: {key}") if key in _SECTIONS else value
+        for key, value in raw.items()
+    }
     return _build(Recipe, values, str(path))
 
 

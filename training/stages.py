@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -23,7 +24,6 @@ from training.data.sets import Heads, every_text
 from training.encoder import EncoderWeights, load_encoder, load_pretrained, save_encoder
 from training.export import export
 from training.loop import Rates, load_checkpoint, seed_everything
-from training.measure import predict
 from training.model import Encoder, MultiTask, head_sizes
 from training.onnx_model import OnnxModel
 from training.pretrain import PretrainSettings, pretrain
@@ -36,6 +36,7 @@ from training.wordlists import common_words
 log = logging.getLogger(__name__)
 
 PARITY_TEXTS = 400
+RANGE_TEXTS = 400  # static quantisation measures its ranges on them
 TEACHER_PREFIX = "query: "  # the original encoder was trained with it
 
 
@@ -84,7 +85,9 @@ class Run:
 
     @property
     def mask_id(self) -> int:
-        return next(int(token["id"]) for token in self.weights.tokenizer["added_tokens"] if token["content"] == "<mask>")
+        return next(
+            int(token["id"]) for token in self.weights.tokenizer["added_tokens"] if token["content"] == "<mask>"
+        )
 
 
 def keep_layers(weights: EncoderWeights, layers: int | None) -> EncoderWeights:
@@ -122,7 +125,9 @@ def prepare(run: Run) -> None:
 def build_model(run: Run) -> MultiTask:
     """A model from the prepared encoder, with the pre-trained weights where there are some."""
     seed_everything(run.recipe.seed)
-    model = MultiTask(Encoder.from_weights(run.weights), head_sizes(run.taxonomy), run.data.heads.sizes(), run.recipe.train.dropout)
+    model = MultiTask(
+        Encoder.from_weights(run.weights), head_sizes(run.taxonomy), run.data.heads.sizes(), run.recipe.train.dropout
+    )
     state = load_checkpoint(run.out / "pretrained.pt")
     if state is not None:
         own = model.state_dict()
@@ -145,7 +150,10 @@ def run_pretraining(run: Run) -> None:
     (run.out / "heads.json").write_text(json.dumps(run.data.heads.classes, ensure_ascii=False), encoding="utf-8")
     tokens = tokenise(run.weights.tokenizer, examples, settings.max_tokens, settings.max_context)
     plan = PretrainSettings(
-        epochs=settings.epochs, budget=settings.budget, mask_share=settings.mask_share, seed=run.recipe.seed,
+        epochs=settings.epochs,
+        budget=settings.budget,
+        mask_share=settings.mask_share,
+        seed=run.recipe.seed,
         rates=Rates(encoder=settings.encoder_rate, heads=settings.heads_rate),
     )
     pretrain(build_model(run), examples, tokens, run.mask_id, run.out, plan)
@@ -164,7 +172,9 @@ def run_training(run: Run) -> None:
         original = MultiTask(Encoder.from_weights(load_encoder(run.encoder_folder)), {}, {})
         teacher = teacher_vectors(original, examples, prefix, tokens)
         log.info("%d teacher vectors", int((~torch.isnan(teacher[:, 0])).sum()))
-    trainer = Trainer(model=build_model(run), recipe=run.recipe.train, seed=run.recipe.seed, mask_id=run.mask_id, folder=run.out)
+    trainer = Trainer(
+        model=build_model(run), recipe=run.recipe.train, seed=run.recipe.seed, mask_id=run.mask_id, folder=run.out
+    )
     trainer.run(examples, tokens, teacher, (run.data.validation, run.tokens(run.data.validation)))
 
 
@@ -174,9 +184,12 @@ def run_export(run: Run) -> None:
         return
     bundle.copy_inputs(run.bundle, run.taxonomy_path, run.weights.tokenizer)
     model = trained_model(run)
-    tokens = run.tokens(run.data.validation[:PARITY_TEXTS])
+    rng = random.Random(run.recipe.seed)
+    texts = rng.sample(run.data.validation, min(PARITY_TEXTS, len(run.data.validation)))
+    ranges = rng.sample(run.data.main, min(RANGE_TEXTS, len(run.data.main)))
     part = run.bundle / "model.onnx.part"
-    export(model, run.weights, part, tokens, predict(model, tokens, exact=True), run.recipe.quantisation)
+    kind = run.recipe.quantisation
+    export(model, run.weights, part, kind=kind, ranges=run.tokens(ranges), texts=run.tokens(texts))
     part.replace(run.bundle / "model.onnx")
 
 
@@ -205,10 +218,21 @@ def complete(run: Run, figures: Path | None = None) -> None:
     """Write the card and, last, the manifest."""
     report = json.loads(figures.read_text(encoding="utf-8")) if figures and figures.is_file() else {}
     sources = card.sources(run.data)
-    (run.bundle / "card.md").write_text(card.render(run.recipe, run.name, run.version, run.taxonomy, sources, report), encoding="utf-8")
-    lineage = {"recipe": run.recipe.name, "seed": run.recipe.seed, "parent": "intfloat/multilingual-e5-small", "sources": sources}
+    (run.bundle / "card.md").write_text(
+        card.render(run.recipe, run.name, run.version, run.taxonomy, sources, report), encoding="utf-8"
+    )
+    lineage = {
+        "recipe": run.recipe.name,
+        "seed": run.recipe.seed,
+        "parent": "intfloat/multilingual-e5-small",
+        "sources": sources,
+    }
     lineage["corpora"] = card.hashes(run.corpora, run.repository, run.recipe.data)
     bundle.complete(
-        run.bundle, name=run.name, version=run.version, languages=run.recipe.languages,
-        embedding_size=run.weights.shape.hidden, lineage=lineage,
+        run.bundle,
+        name=run.name,
+        version=run.version,
+        languages=run.recipe.languages,
+        embedding_size=run.weights.shape.hidden,
+        lineage=lineage,
     )

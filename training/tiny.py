@@ -21,13 +21,20 @@ def tiny_encoder(texts: Iterable[str], recipe: EncoderRecipe, seed: int) -> Enco
     tokenizer.normalizer = normalizers.NFKC()
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     trainer = trainers.UnigramTrainer(
-        vocab_size=recipe.vocabulary, special_tokens=list(SPECIALS), unk_token="<unk>", show_progress=False, max_piece_length=8
+        vocab_size=recipe.vocabulary,
+        special_tokens=list(SPECIALS),
+        unk_token="<unk>",  # noqa: S106 - a word piece
+        show_progress=False,
+        max_piece_length=8,
     )
     tokenizer.train_from_iterator(texts, trainer)
     spec = json.loads(tokenizer.to_str())
     spec["post_processor"] = pair_template(spec["added_tokens"])
     shape = EncoderShape(
-        hidden=recipe.hidden, layers=recipe.layers or 2, heads=recipe.heads, intermediate=2 * recipe.hidden,
+        hidden=recipe.hidden,
+        layers=recipe.layers or 2,
+        heads=recipe.heads,
+        intermediate=2 * recipe.hidden,
         vocabulary=tokenizer.get_vocab_size(),
     )
     rng = np.random.default_rng(seed)
@@ -45,11 +52,14 @@ def _fresh(shape: EncoderShape, rng: np.random.Generator) -> dict[str, np.ndarra
 
     tensors = {
         "position.weight": matrix(shape.positions, shape.hidden),
-        "token_type.weight": matrix(shape.token_types, shape.hidden), **norm("norm"),
+        "token_type.weight": matrix(shape.token_types, shape.hidden),
+        **norm("norm"),
     }
     sizes = {
-        "qkv": (3 * shape.hidden, shape.hidden), "attention_out": (shape.hidden, shape.hidden),
-        "inner": (shape.intermediate, shape.hidden), "outer": (shape.hidden, shape.intermediate),
+        "qkv": (3 * shape.hidden, shape.hidden),
+        "attention_out": (shape.hidden, shape.hidden),
+        "inner": (shape.intermediate, shape.hidden),
+        "outer": (shape.hidden, shape.intermediate),
     }
     for i in range(shape.layers):
         for name, (rows, columns) in sizes.items():

@@ -15,7 +15,17 @@ from torch import Tensor
 
 from training.data.batches import Batch, Tokens, collate, plan
 from training.data.examples import Example
-from training.loop import Average, Progress, Rates, Workers, load_checkpoint, optimiser, save_checkpoint, seed_everything, set_rate
+from training.loop import (
+    Average,
+    Progress,
+    Rates,
+    Workers,
+    load_checkpoint,
+    optimiser,
+    save_checkpoint,
+    seed_everything,
+    set_rate,
+)
 from training.losses import head_losses, total
 from training.measure import quick_metrics
 from training.model import MultiTask
@@ -31,13 +41,24 @@ class Trainer:
 
     def __init__(self, *, model: MultiTask, recipe: TrainRecipe, seed: int, mask_id: int, folder: Path) -> None:
         self.model, self.recipe, self.seed, self.mask_id, self.folder = model, recipe, seed, mask_id, folder
-        rates = Rates(encoder=recipe.encoder_rate, heads=recipe.heads_rate, decay=recipe.layer_decay, weight_decay=recipe.weight_decay)
+        rates = Rates(
+            encoder=recipe.encoder_rate,
+            heads=recipe.heads_rate,
+            decay=recipe.layer_decay,
+            weight_decay=recipe.weight_decay,
+        )
         model.dropout = recipe.dropout
         self.workers = Workers()
         self.optimiser = optimiser(model, rates)
         self.average = Average(model, recipe.average) if recipe.average else None
 
-    def run(self, examples: Sequence[Example], tokens: Sequence[Tokens], teacher: Tensor | None, validation: tuple[Sequence[Example], Sequence[Tokens]]) -> dict[str, float]:
+    def run(
+        self,
+        examples: Sequence[Example],
+        tokens: Sequence[Tokens],
+        teacher: Tensor | None,
+        validation: tuple[Sequence[Example], Sequence[Tokens]],
+    ) -> dict[str, float]:
         """Train on all ``examples``; ``teacher`` float32 (n, hidden) holds original sentence vectors, NaN where none.
 
         Resumes from its checkpoint; returns the metrics of the averaged weights on ``validation``.
@@ -93,7 +114,9 @@ class Trainer:
         self.model.load_state_dict(kept, strict=False)
         return metrics
 
-    def _loss(self, batch: Batch, ids: Tensor, examples: Sequence[Example], teacher: Tensor | None, shift: Tensor | None) -> tuple[Tensor, dict[str, float]]:
+    def _loss(
+        self, batch: Batch, ids: Tensor, examples: Sequence[Example], teacher: Tensor | None, shift: Tensor | None
+    ) -> tuple[Tensor, dict[str, float]]:
         with torch.autocast("cpu", dtype=torch.bfloat16):
             states = self.model.encoder(ids, batch.attention_mask, batch.token_type_ids, shift)
         features, mean = self.model.pool(states, batch.attention_mask, batch.token_type_ids)
@@ -139,8 +162,12 @@ class Trainer:
     def _checkpoint(self, step: int) -> None:
         average = self.average.values if self.average else {}
         save_checkpoint(
-            self.folder / "train.ckpt", model=self.model.state_dict(), optimiser=self.optimiser.state_dict(),
-            average=average, count=self.average.count if self.average else 0, step=step,
+            self.folder / "train.ckpt",
+            model=self.model.state_dict(),
+            optimiser=self.optimiser.state_dict(),
+            average=average,
+            count=self.average.count if self.average else 0,
+            step=step,
         )
 
     def _resume(self) -> int:
@@ -157,7 +184,9 @@ class Trainer:
 
 
 @torch.no_grad()
-def teacher_vectors(model: MultiTask, examples: Sequence[Example], prefix: tuple[int, ...], tokens: Sequence[Tokens]) -> Tensor:
+def teacher_vectors(
+    model: MultiTask, examples: Sequence[Example], prefix: tuple[int, ...], tokens: Sequence[Tokens]
+) -> Tensor:
     """Sentence vectors (n, hidden) of the original encoder: mean pooling over ``prefix`` and segment A alone.
 
     Only examples of the product heads get one; the others' rows are NaN.

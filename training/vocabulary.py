@@ -106,16 +106,17 @@ def pair_template(added_tokens: list[dict[str, Any]]) -> dict[str, Any]:
         "type": "TemplateProcessing",
         "single": single,
         "pair": [*single, sequence("B", CONTEXT_TYPE), special("</s>", CONTEXT_TYPE)],
-        "special_tokens": {
-            name: {"id": name, "ids": [ids[name]], "tokens": [name]} for name in ("<s>", "</s>")
-        },
+        "special_tokens": {name: {"id": name, "ids": [ids[name]], "tokens": [name]} for name in ("<s>", "</s>")},
     }
 
 
 def same_segmentation(full: dict[str, Any], cut: dict[str, Any], texts: list[str]) -> float:
     """Share of ``texts`` that both tokenizers cut into the same pieces."""
     tokens = [
-        [encoding.tokens for encoding in Tokenizer.from_str(json.dumps(spec)).encode_batch(texts, add_special_tokens=False)]
+        [
+            encoding.tokens
+            for encoding in Tokenizer.from_str(json.dumps(spec)).encode_batch(texts, add_special_tokens=False)
+        ]
         for spec in (full, cut)
     ]
     return sum(a == b for a, b in zip(*tokens, strict=True)) / max(1, len(texts))

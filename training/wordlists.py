@@ -26,7 +26,17 @@ def common_words(cache: Path) -> Iterator[str]:
     """Yield the most frequent words of each language, the commonest also with a capital; nothing without a registry."""
     archives = list(cache.glob(f"{PACKAGE}-{VERSION}-*.whl"))
     if not archives:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(cache), f"{PACKAGE}=={VERSION}"]
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--no-deps",
+            "--dest",
+            str(cache),
+            f"{PACKAGE}=={VERSION}",
+        ]
         if subprocess.run(command, capture_output=True, check=False).returncode:
             log.warning("%s==%s cannot be downloaded: the vocabulary is chosen on the corpora alone", PACKAGE, VERSION)
             return
@@ -34,7 +44,9 @@ def common_words(cache: Path) -> Iterator[str]:
     with zipfile.ZipFile(archives[0]) as archive:
         names = set(archive.namelist())
         for language in LANGUAGES:
-            name = next(n for n in (f"wordfreq/data/{size}_{language}.msgpack.gz" for size in ("large", "small")) if n in names)
+            name = next(
+                n for n in (f"wordfreq/data/{size}_{language}.msgpack.gz" for size in ("large", "small")) if n in names
+            )
             bands = msgpack.unpackb(gzip.decompress(archive.read(name)))[1:]  # words in bands of falling frequency
             words = [word for band in bands for word in band][:WORDS]
             yield from words

@@ -33,7 +33,11 @@ def write_annotations(rows: Iterable[tuple[Example, dict[str, Any]]], path: Path
     count = 0
     with path.open("w", encoding="utf-8") as stream:
         for example, labels in rows:
-            line = {"key": fingerprint(example.text, example.context), "source": example.source, "dialogue": example.group}
+            line = {
+                "key": fingerprint(example.text, example.context),
+                "source": example.source,
+                "dialogue": example.group,
+            }
             line |= {name: labels[name] for name in LABELS if labels.get(name) is not None}
             stream.write(json.dumps(line, ensure_ascii=False) + "\n")
             count += 1

@@ -28,8 +28,14 @@ log = logging.getLogger(__name__)
 # Where annotated public messages may lie: whole conversations and these training files.
 ANNOTATED_DIALOGUES = ("jddc_raw", "jddc_uss")
 ANNOTATED_SETS = (
-    "stc3_weibo_helpdesk", "afqmc", "atec_pairs", "online_shopping_10_cats", "waimai_10k",
-    "df529_bank_comments", "bdci2018_car", "chnsenticorp_htl_all",
+    "stc3_weibo_helpdesk",
+    "afqmc",
+    "atec_pairs",
+    "online_shopping_10_cats",
+    "waimai_10k",
+    "df529_bank_comments",
+    "bdci2018_car",
+    "chnsenticorp_htl_all",
 )
 
 
@@ -82,7 +88,9 @@ def assemble(recipe: DataRecipe, folders: Folders, taxonomy: Taxonomy, heads: He
     labelled = [e for e in without_texts(labelled, forbidden) if e.group not in dialogues]
     own = [e for name in recipe.own for e in read_service(folders.repository / "own" / f"{name}.jsonl", taxonomy)]
     main, validation = split_validation(labelled, recipe.validation_share)
-    own_train, own_validation = split_validation(without_texts(own, forbidden), recipe.validation_share / 3 if labelled else recipe.validation_share)
+    own_train, own_validation = split_validation(
+        without_texts(own, forbidden), recipe.validation_share / 3 if labelled else recipe.validation_share
+    )
     validation += own_validation
     taken = {key for e in validation if len(key := content_key(e.text)) >= SHORT}
     main = without_texts(main + own_train * recipe.own_repeats, taken)

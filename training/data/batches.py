@@ -51,7 +51,9 @@ def join(own: Sequence[int], before: Sequence[int], max_tokens: int, max_context
     return Tokens(ids=(BOS, *own, EOS, *tail), boundary=len(own) + 2)
 
 
-def plan(tokens: Sequence[Tokens], order: Sequence[int], budget: int, rng: random.Random, pool: int = 2048) -> list[list[int]]:
+def plan(
+    tokens: Sequence[Tokens], order: Sequence[int], budget: int, rng: random.Random, pool: int = 2048
+) -> list[list[int]]:
     """Cut ``order`` (shuffled example numbers) into batches of at most ``budget`` padded tokens, in random order."""
     batches: list[list[int]] = []
     for start in range(0, len(order), pool):

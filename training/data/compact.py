@@ -13,8 +13,12 @@ from nlp_service.errors import CorpusError
 EMOTIONS = {"n": "neutral", "c": "confusion", "x": "anxiety", "d": "disappointment", "a": "anger", "j": "joy"}
 PRIORITIES = {"u": "urgent", "n": "normal", "l": "low"}
 FLAGS = {
-    "safety": "safety_hazard", "esc": "escalation_threat", "comp": "compensation_demand",
-    "churn": "churn_risk", "repeat": "repeat_contact", "fraud": "fraud_suspicion",
+    "safety": "safety_hazard",
+    "esc": "escalation_threat",
+    "comp": "compensation_demand",
+    "churn": "churn_risk",
+    "repeat": "repeat_contact",
+    "fraud": "fraud_suspicion",
 }
 
 
@@ -38,8 +42,14 @@ def read_written(path: Path, lang: str, taxonomy: Taxonomy) -> Iterator[Record]:
             text, turns = parts[5], tuple(turn for turn in parts[6:] if turn)
             digest = hashlib.sha256(f"{lang}{text}{turns}".encode()).hexdigest()[:12]
             yield Record(
-                id=f"own-{lang}-{digest}", text=text, context=turns, lang=lang, source="own", licence="Apache-2.0",
-                intent=intent, **_labels(parts[0], parts[1], parts[2], parts[3], parts[4], taxonomy, where),
+                id=f"own-{lang}-{digest}",
+                text=text,
+                context=turns,
+                lang=lang,
+                source="own",
+                licence="Apache-2.0",
+                intent=intent,
+                **_labels(parts[0], parts[1], parts[2], parts[3], parts[4], taxonomy, where),
             )
 
 
@@ -56,7 +66,9 @@ def read_labels(path: Path, taxonomy: Taxonomy) -> Iterator[tuple[int, dict[str,
         yield int(parts[0]), {"intent": _known(parts[1], taxonomy, where), **labels}
 
 
-def _labels(sentiment: str, emotion: str, priority: str, flags: str, second: str, taxonomy: Taxonomy, where: str) -> dict[str, object]:
+def _labels(
+    sentiment: str, emotion: str, priority: str, flags: str, second: str, taxonomy: Taxonomy, where: str
+) -> dict[str, object]:
     try:
         return {
             "sentiment": int(sentiment),

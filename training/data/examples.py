@@ -42,7 +42,10 @@ def from_record(record: Record, taxonomy: Taxonomy, *, in_scope: bool = True) ->
     if record.intent is not None:
         target = {intents.index(record.intent): 1.0}
         if record.intent2 and record.intent2 != record.intent:
-            target = {intents.index(record.intent): 1 - SECOND_INTENT_SHARE, intents.index(record.intent2): SECOND_INTENT_SHARE}
+            target = {
+                intents.index(record.intent): 1 - SECOND_INTENT_SHARE,
+                intents.index(record.intent2): SECOND_INTENT_SHARE,
+            }
     return Example(
         text=text,
         context=context,

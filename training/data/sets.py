@@ -78,8 +78,12 @@ def _examples(row: dict[str, Any], spec: SetSpec, taxonomy: Taxonomy, heads: Hea
         text, context = compose(row[name], turns)
         if text:
             yield Example(
-                text=text, context=context, lang=lang, source=spec.name,
-                group=row.get("dialogue") or content_key(text) or text, **values,
+                text=text,
+                context=context,
+                lang=lang,
+                source=spec.name,
+                group=row.get("dialogue") or content_key(text) or text,
+                **values,
             )
 
 
