@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from nlp_service.contract.bundle import REQUIRED_FILES, Manifest, file_hash, write_manifest
 from nlp_service.contract.taxonomy import load_taxonomy
@@ -58,6 +61,14 @@ def accept(models: Path, folder: Path, manifest: Manifest) -> None:
         encoding="utf-8",
     )
     part.replace(models / "accepted.json")
+
+
+def write_examples(folder: Path, rows: Sequence[Mapping[str, str]], vectors: npt.NDArray[np.float32]) -> None:
+    """Write labelled examples (text, intent, lang) and their unit vectors (n, d) in int8, for explanations."""
+    lines = "".join(json.dumps(dict(row), ensure_ascii=False) + "\n" for row in rows)
+    (folder / "examples.jsonl").write_text(lines, encoding="utf-8")
+    peak = np.abs(vectors).max(axis=1, keepdims=True)
+    np.save(folder / "examples.npy", np.rint(vectors / peak * 127).astype(np.int8))
 
 
 def copy_inputs(folder: Path, taxonomy: Path, tokenizer: Mapping[str, Any]) -> None:

@@ -14,15 +14,17 @@ import torch
 from tokenizers import Tokenizer
 
 from nlp_service.contract.calibration import write_calibration
+from nlp_service.contract.corpus import read_records
 from nlp_service.contract.taxonomy import Taxonomy, load_taxonomy
 from training import bundle, card
 from training.calibrate import calibrate
 from training.data.assemble import Folders, TrainingData, assemble, assemble_pretraining, require_sets
 from training.data.batches import Tokens, tokenise
-from training.data.examples import Example
+from training.data.examples import Example, bucket, from_record
 from training.data.sets import Heads, every_text
 from training.encoder import EncoderWeights, load_encoder, load_pretrained, save_encoder
 from training.export import export
+from training.hub import load_from_hub
 from training.loop import Rates, load_checkpoint, seed_everything
 from training.model import Encoder, MultiTask, head_sizes
 from training.onnx_model import OnnxModel
@@ -36,6 +38,8 @@ from training.wordlists import common_words
 log = logging.getLogger(__name__)
 
 PARITY_TEXTS = 400
+EXAMPLES_A_LANGUAGE = {"zh": 5000}  # the others: 200, so that the bundle stays small
+SHORTEST_EXAMPLE = 4
 RANGE_TEXTS = 400  # static quantisation measures its ranges on them
 TEACHER_PREFIX = "query: "  # the original encoder was trained with it
 
@@ -111,7 +115,7 @@ def prepare(run: Run) -> None:
         texts = [text for example in run.data.main for text in (example.text, example.context) if text]
         save_encoder(tiny_encoder(texts, run.recipe.encoder, run.recipe.seed), run.encoder_folder)
         return
-    weights = load_pretrained(run.cache)
+    weights = load_from_hub(run.cache) or load_pretrained(run.cache)
     tokenizer = Tokenizer.from_str(json.dumps(weights.tokenizer))
     used = count_pieces(tokenizer, every_text(run.corpora))
     used = type(used)({piece: count for piece, count in used.items() if count > 1})
@@ -201,6 +205,23 @@ def trained_model(run: Run) -> MultiTask:
     model = MultiTask(Encoder.from_weights(run.weights), head_sizes(run.taxonomy), {})
     model.load_state_dict({n: v for n, v in state["model"].items() if not n.startswith("auxiliary.")})  # type: ignore[attr-defined]
     return model
+
+
+def run_examples(run: Run) -> None:
+    """Put our own messages and their embeddings beside the model: explanations show the nearest ones."""
+    records = []
+    for name in run.recipe.data.own:
+        found = sorted(
+            read_records(run.repository / "own" / f"{name}.jsonl"), key=lambda record: bucket(record.id, 1 << 30)
+        )
+        records += found[: EXAMPLES_A_LANGUAGE.get(name, 200)]
+    records = [record for record in records if record.intent and len(record.text) >= SHORTEST_EXAMPLE]
+    if not records:
+        return
+    examples = [from_record(record, run.taxonomy) for record in records]
+    vectors = OnnxModel.load_bundle(run.bundle).run(examples)["embedding"]
+    rows = [{"text": record.text, "intent": str(record.intent), "lang": record.lang} for record in records]
+    bundle.write_examples(run.bundle, rows, vectors)
 
 
 def run_calibration(run: Run) -> None:

@@ -8,6 +8,7 @@ import torch
 
 from training.data.examples import Example
 from training.encoder import BLOCK, EncoderShape, dequantise, quantise, unpack_q4
+from training.hub import from_bert
 from training.losses import head_losses, sentiment_loss
 from training.model import Encoder, MultiTask
 from training.recipe import EncoderRecipe
@@ -81,3 +82,28 @@ def test_layers_are_cut_evenly() -> None:
     cut = keep_layers(weights, 3)
     assert cut.shape.layers == 3
     assert np.array_equal(cut.tensors["layers.2.qkv.weight"], weights.tensors["layers.5.qkv.weight"])
+
+
+def test_our_encoder_computes_what_transformers_does() -> None:
+    from transformers import BertConfig, BertModel
+
+    torch.manual_seed(3)
+    config = BertConfig(
+        vocab_size=60,
+        hidden_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=96,
+        max_position_embeddings=32,
+    )
+    theirs = BertModel(config, add_pooling_layer=False).eval()
+    state = {name: value.numpy() for name, value in theirs.state_dict().items() if value.is_floating_point()}
+    weights = from_bert(state, config.to_dict(), {})
+    ours = Encoder.from_weights(weights).eval()
+    theirs.embeddings.word_embeddings.weight.data.copy_(ours.table)
+    ids = torch.tensor([[0, 7, 8, 2, 9, 2], [0, 5, 2, 1, 1, 1]])
+    mask, types = (ids != 1).long(), torch.tensor([[0, 0, 0, 0, 1, 1], [0] * 6])
+    with torch.no_grad():
+        expected = theirs(input_ids=ids, attention_mask=mask, token_type_ids=types).last_hidden_state
+        states = ours(ids, mask, types)
+    assert torch.allclose(states[mask.bool()], expected[mask.bool()], atol=1e-4)
