@@ -7,27 +7,36 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
+import socket
+import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 
-from nlp_service.errors import NlpServiceError
-from training import stages
+from nlp_service.errors import ConfigurationError, NlpServiceError
+from training import evaluate, stages
+from training.loop import SHARED_MEMORY
 from training.recipe import load_recipe
 from training.stages import Run
+
+# glibc hands freed memory back and faults it in again at every step: keeping it is a third faster.
+KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "8589934592", "MALLOC_TRIM_THRESHOLD_": "8589934592"}
 
 STAGES: dict[str, tuple[Callable[[Run], None], ...]] = {
     "prepare": (stages.prepare,),
     "pretrain": (stages.prepare, stages.run_pretraining),
     "train": (stages.prepare, stages.run_training),
-    "export": (stages.run_export,),
+    "export": (stages.run_wide, stages.run_export),
     "calibrate": (stages.run_examples, stages.run_calibration, stages.complete),
     "run": (
         stages.prepare,
         stages.run_pretraining,
         stages.run_training,
+        stages.run_wide,
         stages.run_export,
         stages.run_examples,
         stages.run_calibration,
@@ -69,13 +78,41 @@ def parser() -> argparse.ArgumentParser:
         )
         command.add_argument("--name", default="feedback-multilingual")
         command.add_argument("--version", default="0.1.0")
-        command.add_argument("--threads", type=int, default=0, help="0: all cores")
+        command.add_argument("--threads", type=int, default=0, help="of one process; 0: all cores")
+        command.add_argument(
+            "--workers", type=int, default=1, help="processes of one thread that fine-tune together; for shared cores"
+        )
+    commands.add_parser("evaluate", help="Every quality figure of a bundle.", add_help=False)
     return top
+
+
+def train_with_workers(arguments: Sequence[str], count: int) -> None:
+    """Run the training stage in ``count`` processes; raises ConfigurationError if one fails."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    shared = {**os.environ, "WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    shared |= {"OMP_NUM_THREADS": "1", **KEEP_MEMORY}
+    command = [sys.executable, "-m", "training", "train", *arguments[1:], "--workers", "1"]
+    workers = [subprocess.Popen(command, env={**shared, "RANK": str(rank)}) for rank in range(count)]
+    while any(worker.poll() is None for worker in workers) and not any(worker.poll() for worker in workers):
+        time.sleep(0.5)
+    for worker in workers:
+        if worker.poll() is None:
+            worker.terminate()
+        worker.wait()
+    for path in SHARED_MEMORY.glob(f"training-{port}-*"):
+        path.unlink()
+    if any(worker.returncode for worker in workers):
+        raise ConfigurationError(f"a training process failed, exit codes {[worker.returncode for worker in workers]}")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the stages of one command; returns the exit status."""
-    options = parser().parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == ["evaluate"]:
+        return evaluate.main(given[1:])
+    options = parser().parse_args(given)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
     if options.threads:
         torch.set_num_threads(options.threads)
@@ -93,7 +130,10 @@ def main(arguments: list[str] | None = None) -> int:
             version=options.version,
         )
         for stage in STAGES[options.command]:
-            stage(run)
+            if stage is stages.run_training and options.workers > 1:
+                train_with_workers(["train", *given[1:]], options.workers)
+            else:
+                stage(run)
     except (NlpServiceError, FileNotFoundError) as exc:
         print(f"error: {exc}", file=sys.stderr)
         return 2

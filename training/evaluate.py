@@ -12,20 +12,24 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from opencc import OpenCC
 from rich.console import Console
 from rich.table import Table
 
 from nlp_service.contract.bundle import read_accepted
 from nlp_service.contract.inputs import compose
+from nlp_service.contract.taxonomy import load_taxonomy
 from nlp_service.errors import ConfigurationError
 from training.data.examples import Example, bucket
 from training.data.mappings import SMP_EMOTIONS
 from training.data.sets import read_jsonl
 from training.figures import Row, auroc, calibration_error, figure, macro_f1, micro_f1, per_label, reliability, share
+from training.measure import Arrays
 from training.onnx_model import OnnxModel
 
 log = logging.getLogger(__name__)
@@ -47,7 +51,8 @@ PUBLIC_SENTIMENT = (
     ("wisesight_th", "dev.jsonl", 3),
     ("umsab_tweets", "dev.jsonl", 3),
 )
-SAMPLE, QUICK_SAMPLE = 1500, 300
+SAMPLE, SCOPE_SAMPLE = 1500, 600
+_TRADITIONAL = OpenCC("s2t")
 
 
 def classify(bundle: Path, messages: Sequence[Row]) -> list[Row]:
@@ -120,6 +125,13 @@ def service_figures(rows: Sequence[Row], answers: Sequence[Row]) -> tuple[list[R
     }
 
 
+def urgency_figure(bundle: Path, rows: Sequence[Row]) -> Row:
+    """The model's own priority, before the policy's rules: what the labellers' field compares with."""
+    levels = list(load_taxonomy(bundle / "taxonomy.yaml").priorities)
+    said = _outputs(OnnxModel.load_bundle(bundle), rows)["priority"].argmax(1)
+    return share("priority, the model's own", [levels[i] == row["priority"] for i, row in zip(said, rows, strict=True)])
+
+
 def best_coverage(confidence: Any, right: Any, target: float) -> float:
     """Largest share of most confident messages whose accuracy is at least ``target``: what selection could reach."""
     order = np.argsort(-confidence, kind="stable")
@@ -163,16 +175,10 @@ def language_figures(corpora: Path, bundle: Path, chinese: Sequence[Row]) -> lis
     ]
 
 
+@lru_cache(maxsize=8192)
 def to_traditional(text: str) -> str:
     """The same text in the traditional script."""
-    from opencc import OpenCC  # not needed by training
-
-    converter = _CONVERTERS.setdefault("s2t", None) or OpenCC("s2t")
-    _CONVERTERS["s2t"] = converter
-    return str(converter.convert(text))
-
-
-_CONVERTERS: dict[str, Any] = {}
+    return str(_TRADITIONAL.convert(text))
 
 
 def sentiment_figures(corpora: Path, bundle: Path, sample: int) -> list[Row]:
@@ -218,11 +224,15 @@ def scope_figures(corpora: Path, bundle: Path, chinese: Sequence[Row], sample: i
 
 
 def _scope(model: OnnxModel, rows: Sequence[Row]) -> Any:
+    return _outputs(model, rows)["scope"][:, 0].astype(np.float64)
+
+
+def _outputs(model: OnnxModel, rows: Sequence[Row]) -> Arrays:
     examples = []
     for row in rows:
         text, context = compose(row["text"], row.get("context", ()))
         examples.append(Example(text=text, context=context))
-    return model.run(examples)["scope"][:, 0].astype(np.float64)
+    return model.run(examples)
 
 
 def draw(rows: Iterable[Row], sample: int) -> list[Row]:
@@ -235,8 +245,9 @@ def evaluate(corpora: Path, bundle: Path, *, quick: bool) -> dict[str, Any]:
     chinese = list(read_jsonl(corpora / "service_messages" / "dev.jsonl"))
     figures, tables = service_figures(chinese, classify(bundle, chinese))
     if not quick:
+        figures.append(urgency_figure(bundle, chinese))
         figures += language_figures(corpora, bundle, chinese)
-        figures += scope_figures(corpora, bundle, chinese, QUICK_SAMPLE * 2)
+        figures += scope_figures(corpora, bundle, chinese, SCOPE_SAMPLE)
         figures += sentiment_figures(corpora, bundle, SAMPLE)
     return {"bundle": bundle.name, "figures": figures, **tables}
 

@@ -33,7 +33,10 @@ def predict(model: MultiTask, tokens: Sequence[Tokens], budget: int = 4096, *, e
             states = model.encoder(batch.input_ids, batch.attention_mask, batch.token_type_ids)
         features, mean = model.pool(states, batch.attention_mask, batch.token_type_ids)
         for name, head in model.heads.items():
-            out.setdefault(name, []).append(head(features).numpy())
+            logits = head(features)
+            if name == "intent" and model.wide is not None:
+                logits = logits + model.wide(batch.input_ids, batch.attention_mask, batch.token_type_ids)
+            out.setdefault(name, []).append(logits.numpy())
         out.setdefault("embedding", []).append(model.embed(mean).numpy())
         done += index
     inverse = np.argsort(done)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from nlp_service.contract.taxonomy import Taxonomy
 from training.encoder import EncoderShape, EncoderWeights, dequantise
+from training.wide import Wide
 
 
 class Layer(nn.Module):
@@ -95,6 +96,7 @@ class MultiTask(nn.Module):
         self.heads = nn.ModuleDict({name: nn.Linear(2 * hidden, size) for name, size in sizes.items()})
         self.auxiliary = nn.ModuleDict({name: nn.Linear(2 * hidden, size) for name, size in auxiliary.items()})
         self.projection = nn.Linear(hidden, hidden)
+        self.wide: Wide | None = None  # set after training
         nn.init.eye_(self.projection.weight)
         nn.init.zeros_(self.projection.bias)
         for head in (*self.heads.values(), *self.auxiliary.values()):
@@ -116,7 +118,10 @@ class MultiTask(nn.Module):
         """Logits of every product head, float32 (batch, size), and ``embedding`` (batch, hidden) of unit norm."""
         states = self.encoder(input_ids, attention_mask, token_type_ids)
         features, mean = self.pool(states, attention_mask, token_type_ids)
-        return {**{name: head(features) for name, head in self.heads.items()}, "embedding": self.embed(mean)}
+        outputs = {name: head(features) for name, head in self.heads.items()}
+        if self.wide is not None:
+            outputs["intent"] = outputs["intent"] + self.wide(input_ids, attention_mask, token_type_ids)
+        return {**outputs, "embedding": self.embed(mean)}
 
 
 def head_sizes(taxonomy: Taxonomy) -> dict[str, int]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import torch
 from tokenizers import Tokenizer
 
@@ -25,7 +26,8 @@ from training.data.sets import Heads, every_text
 from training.encoder import EncoderWeights, load_encoder, load_pretrained, save_encoder
 from training.export import export
 from training.hub import load_from_hub
-from training.loop import Rates, load_checkpoint, seed_everything
+from training.loop import Rates, load_checkpoint, save_checkpoint, seed_everything
+from training.measure import label_of, predict
 from training.model import Encoder, MultiTask, head_sizes
 from training.onnx_model import OnnxModel
 from training.pretrain import PretrainSettings, pretrain
@@ -33,6 +35,7 @@ from training.recipe import Recipe
 from training.tiny import tiny_encoder
 from training.train import Trainer, teacher_vectors
 from training.vocabulary import choose_pieces, count_pieces, trim
+from training.wide import choose_share, fit_wide, scaled
 from training.wordlists import common_words
 
 log = logging.getLogger(__name__)
@@ -182,6 +185,21 @@ def run_training(run: Run) -> None:
     trainer.run(examples, tokens, teacher, (run.data.validation, run.tokens(run.data.validation)))
 
 
+def run_wide(run: Run) -> None:
+    """Fit the linear part over n-grams and choose its share on validation; leaves wide.pt."""
+    if (run.out / "wide.pt").is_file():
+        return
+    labelled = [example for example in run.data.main if example.intent]
+    linear = fit_wide(
+        run.tokens(labelled), np.array([label_of(e, "intent") for e in labelled]), len(run.taxonomy.intents)
+    )
+    held = [e for e in run.data.validation if e.intent and e.source != "own"] or run.data.validation
+    tokens = run.tokens(held)
+    deep = predict(trained_model(run), tokens)["intent"]
+    share = choose_share(deep, tokens, np.array([label_of(e, "intent") for e in held]), linear)
+    save_checkpoint(run.out / "wide.pt", weight=linear[0], bias=linear[1], share=share)
+
+
 def run_export(run: Run) -> None:
     """Export to ONNX with the parity check; leaves bundle/model.onnx."""
     if (run.bundle / "model.onnx").is_file():
@@ -204,6 +222,9 @@ def trained_model(run: Run) -> MultiTask:
         raise FileNotFoundError(f"no trained model in {run.out}: run 'python -m training train' first")
     model = MultiTask(Encoder.from_weights(run.weights), head_sizes(run.taxonomy), {})
     model.load_state_dict({n: v for n, v in state["model"].items() if not n.startswith("auxiliary.")})  # type: ignore[attr-defined]
+    wide = load_checkpoint(run.out / "wide.pt")
+    if wide is not None and wide["share"]:
+        model.wide = scaled((wide["weight"], wide["bias"]), float(wide["share"]))  # type: ignore[arg-type]
     return model
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from training.data.batches import collate, join
 from training.data.examples import Example
 from training.encoder import BLOCK, EncoderShape, dequantise, quantise, unpack_q4
 from training.hub import from_bert
@@ -15,6 +16,7 @@ from training.recipe import EncoderRecipe
 from training.stages import keep_layers
 from training.tiny import tiny_encoder
 from training.vocabulary import same_segmentation, trim
+from training.wide import BUCKETS, features, scaled
 
 
 def test_q4_blocks_unpack_low_nibbles_first() -> None:
@@ -107,3 +109,16 @@ def test_our_encoder_computes_what_transformers_does() -> None:
         expected = theirs(input_ids=ids, attention_mask=mask, token_type_ids=types).last_hidden_state
         states = ours(ids, mask, types)
     assert torch.allclose(states[mask.bool()], expected[mask.bool()], atol=1e-4)
+
+
+def test_wide_features_are_the_same_in_training_and_in_the_graph() -> None:
+    rng = np.random.default_rng(7)
+    tokens = [
+        join(rng.integers(3, 900, n).tolist(), rng.integers(3, 900, m).tolist(), 64, 32)
+        for n, m in ((1, 0), (5, 3), (12, 0))
+    ]
+    weight, bias = torch.randn(BUCKETS, 4), torch.randn(4)
+    expected = features(tokens) @ weight.numpy() + bias.numpy()
+    batch = collate(tokens, [0, 1, 2])
+    said = scaled((weight, bias), 1.0)(batch.input_ids, batch.attention_mask, batch.token_type_ids)
+    assert np.abs(said.numpy() - expected).max() < 0.01
