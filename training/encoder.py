@@ -141,7 +141,7 @@ def _resolve(blob: bytes, found: dict[str, Any], header_end: int) -> dict[str, b
 
 def unpack_q4(blob: bytes | Array, columns: int) -> tuple[Array, Array]:
     """Return nibbles uint8 (rows, columns) and scales float16 (rows, columns / 32) of a Q4_0 matrix."""
-    blocks = np.frombuffer(blob, dtype=np.dtype([("scale", "<f2"), ("bytes", "u1", (16,))]))  # type: ignore[arg-type]
+    blocks = np.frombuffer(blob, dtype=np.dtype([("scale", "<f2"), ("bytes", "u1", (16,))]))
     nibbles = np.concatenate([blocks["bytes"] & 15, blocks["bytes"] >> 4], axis=1)
     return nibbles.reshape(-1, columns), blocks["scale"].reshape(-1, columns // BLOCK).copy()
 

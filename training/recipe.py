@@ -104,7 +104,8 @@ def load_recipe(path: Path, overrides: Mapping[str, str] | None = None) -> Recip
         key: _build(_SECTIONS[key], value, f"{path}: {key}") if key in _SECTIONS else value
         for key, value in raw.items()
     }
-    return _build(Recipe, values, str(path))
+    recipe: Recipe = _build(Recipe, values, str(path))
+    return recipe
 
 
 def _build(cls: Any, raw: Mapping[str, Any], where: str) -> Any:

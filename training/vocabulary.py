@@ -119,7 +119,8 @@ def same_segmentation(full: dict[str, Any], cut: dict[str, Any], texts: list[str
         ]
         for spec in (full, cut)
     ]
-    return sum(a == b for a, b in zip(*tokens, strict=True)) / max(1, len(texts))
+    same: int = sum(a == b for a, b in zip(*tokens, strict=True))
+    return same / max(1, len(texts))
 
 
 def _chunks(items: Iterable[str], size: int) -> Iterator[list[str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from nlp_service.contract.corpus import Record
 from nlp_service.contract.taxonomy import Taxonomy
@@ -53,7 +54,7 @@ def read_written(path: Path, lang: str, taxonomy: Taxonomy) -> Iterator[Record]:
             )
 
 
-def read_labels(path: Path, taxonomy: Taxonomy) -> Iterator[tuple[int, dict[str, object]]]:
+def read_labels(path: Path, taxonomy: Taxonomy) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield (number of the text, labels) of lines ``number intent sentiment emotion priority flags intent2``."""
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         if not line.strip():
@@ -68,7 +69,7 @@ def read_labels(path: Path, taxonomy: Taxonomy) -> Iterator[tuple[int, dict[str,
 
 def _labels(
     sentiment: str, emotion: str, priority: str, flags: str, second: str, taxonomy: Taxonomy, where: str
-) -> dict[str, object]:
+) -> dict[str, Any]:
     try:
         return {
             "sentiment": int(sentiment),
