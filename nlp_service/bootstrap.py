@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,9 +32,11 @@ from nlp_service.adapters.metrics import Metrics
 from nlp_service.adapters.oidc import Oidc
 from nlp_service.adapters.onnx import OnnxModel
 from nlp_service.adapters.policy_in_force import PolicyInForce
+from nlp_service.adapters.registry import Registry
 from nlp_service.adapters.sealing import AesSealer
 from nlp_service.adapters.segmentation import Segmentation
 from nlp_service.adapters.themes_index import ThemeIndex
+from nlp_service.adapters.watching import Watcher
 from nlp_service.adapters.words import word_spans
 from nlp_service.bootstrap_delivery import Delivery, serve_delivery
 from nlp_service.contract.bundle import read_accepted
@@ -212,12 +214,41 @@ def open_mine(messages: Messages, themes: Themes, taxonomy: Taxonomy, *, scope_t
     )
 
 
+class Served:
+    """What changes together when another model is accepted: its examples go with the model."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.examples = self._examples()
+
+    def swap(self, batcher: Batcher, metrics: Metrics) -> None:
+        """Load the accepted bundle, warm it up and send new requests to it.
+
+        Raises:
+            ConfigurationError: it does not load, or has other labels than the policy was read for.
+        """
+        model = load_model(self._settings)
+        serving, offered = batcher.model.taxonomy.fingerprint, model.taxonomy.fingerprint
+        if serving != offered:
+            raise ConfigurationError(
+                f"model {model.identity.version} has taxonomy {offered}, serving {serving}: restart"
+            )
+        model.warm_up()
+        self.examples = self._examples()
+        batcher.swap(model)
+        metrics.serving(model.identity)
+
+    def _examples(self) -> BundledExamples | None:
+        return BundledExamples.load(read_accepted(self._settings.models))
+
+
 @contextmanager
 def open_service(settings: Settings) -> Iterator[Service]:
     """Open everything, warmed up; close in reverse order, storing what was answered."""
     metrics = Metrics()
     model = load_model(settings)
     first_policy = open_policy(settings, model.taxonomy)
+    served = Served(settings)
     rules = retention_rules(settings)
     database = open_database(settings)
     housekeeping = Housekeeping(Retention(database), rules)
@@ -228,7 +259,11 @@ def open_service(settings: Settings) -> Iterator[Service]:
     policy = PolicyInForce(
         policies, load=lambda text, where: load_policy(text, model.taxonomy, where=where), first=first_policy
     )
-    try:
+    with ExitStack() as closing:
+        closing.callback(database.close)
+        closing.callback(housekeeping.close)
+        closing.callback(policy.close)
+        closing.callback(index.close)
         index.start(model.identity)
         policy.start()
         model.warm_up()
@@ -236,6 +271,11 @@ def open_service(settings: Settings) -> Iterator[Service]:
         batcher = Batcher(
             model, queue_tokens=settings.queue_tokens, cache_entries=settings.cache_entries, observer=metrics
         )
+        watcher = Watcher(
+            Registry(settings.models), lambda: served.swap(batcher, metrics), seconds=settings.model_poll_seconds
+        )
+        watcher.start()
+        closing.callback(watcher.close)
         messages = open_messages(settings, database)
         classify = Classify(
             scorer=batcher,
@@ -248,31 +288,26 @@ def open_service(settings: Settings) -> Iterator[Service]:
         keys = Keys(database)
         require_key(settings, keys)
         steer = Steer(themes=themes, now=now)
-        with serve_delivery(settings, database, decisions=steer, departments=model.taxonomy.departments) as delivery:
-            yield Service(
-                settings=settings,
-                metrics=metrics,
-                database=database,
-                batcher=batcher,
-                messages=messages,
-                keys=keys,
-                audit=AuditLog(database),
-                personal=Customers(database, sealer=open_sealer(settings)),
-                gate=Gate(keys, on_loopback=settings.on_loopback, oidc=open_oidc(settings)),
-                classify=classify,
-                delivery=delivery,
-                policies=policies,
-                policy=policy,
-                reports=Reports(database),
-                explain=Explain(
-                    scorer=batcher, words=word_spans, examples=BundledExamples.load(read_accepted(settings.models))
-                ),
-                themes=themes,
-                steer=steer,
-                mine=open_mine(messages, themes, model.taxonomy, scope_threshold=model.calibration.scope_threshold),
-            )
-    finally:
-        index.close()
-        policy.close()
-        housekeeping.close()
-        database.close()
+        delivery = closing.enter_context(
+            serve_delivery(settings, database, decisions=steer, departments=model.taxonomy.departments)
+        )
+        yield Service(
+            settings=settings,
+            metrics=metrics,
+            database=database,
+            batcher=batcher,
+            messages=messages,
+            keys=keys,
+            audit=AuditLog(database),
+            personal=Customers(database, sealer=open_sealer(settings)),
+            gate=Gate(keys, on_loopback=settings.on_loopback, oidc=open_oidc(settings)),
+            classify=classify,
+            delivery=delivery,
+            policies=policies,
+            policy=policy,
+            reports=Reports(database),
+            explain=Explain(scorer=batcher, words=word_spans, examples=lambda: served.examples),
+            themes=themes,
+            steer=steer,
+            mine=open_mine(messages, themes, model.taxonomy, scope_threshold=model.calibration.scope_threshold),
+        )

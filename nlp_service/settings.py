@@ -24,6 +24,7 @@ class Settings(BaseSettings):
     models: Path = Field(Path("models"), description="Folder with the bundles and accepted.json.")
     database: str = Field(DEFAULT_DATABASE, description="sqlite:///path or postgresql://user:password@host/name.")
     policy: Path | None = Field(None, description="Priority and routing policy (YAML); the shipped one by default.")
+    model_poll_seconds: float = Field(2.0, gt=0, description="Seconds between looks for another accepted model.")
     sessions: int = Field(0, ge=0, description="ONNX sessions of one thread per process; 0 = the cores shared out.")
     queue_tokens: int = Field(200_000, ge=1, description="Tokens that may wait; more are refused with 429.")
     cache_entries: int = Field(20_000, ge=0, description="Exact duplicates remembered, about 3 kB each; 0 = none.")

@@ -15,6 +15,7 @@ from nlp_service.cli import (
     deliveries,
     doctor,
     keys,
+    models,
     policy,
     relabel,
     serve,
@@ -38,6 +39,7 @@ app.command("doctor")(doctor.doctor)
 app.command("relabel")(relabel.relabel)
 app.command("worker")(worker.worker)
 app.add_typer(themes.app, name="themes")
+app.add_typer(models.app, name="models")
 app.add_typer(policy.app, name="policy")
 app.add_typer(subscriptions.app, name="subscriptions")
 app.add_typer(deliveries.app, name="deliveries")

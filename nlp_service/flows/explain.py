@@ -26,14 +26,15 @@ class Explained:
 class Explain:
     scorer: Scorer
     words: Callable[[str], Sequence[Span]]
-    examples: ExampleIndex | None = None
+    examples: Callable[[], ExampleIndex | None] = lambda: None  # those of the model in place
 
     async def __call__(self, message: Message) -> Explained:
         """Return the words that carried each label, and the nearest labelled examples; one batch of the model."""
         text, context = compose(message.text, message.context)
         spans = groups(self.words(text))
         scored = await self.scorer.score([(text, context), *((without(text, span), context) for span in spans)])
-        nearest = self.examples.nearest(np.asarray(scored.scores.embedding[0]), NEAREST) if self.examples else ()
+        index = self.examples()
+        nearest = index.nearest(np.asarray(scored.scores.embedding[0]), NEAREST) if index else ()
         return Explained(
             text=text, explanation=explain(text, spans, scored.scores, scored.model.calibration), nearest=nearest
         )

@@ -1,0 +1,111 @@
+"""Model versions: which exist, which one answers, promote and roll back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Depends, Path
+from pydantic import BaseModel, ConfigDict, Field
+
+from nlp_service.adapters.registry import Promotion, Registry, Version
+from nlp_service.bootstrap import now
+from nlp_service.core.access import Scope
+from nlp_service.core.audit import AuditEntry
+from nlp_service.errors import InvalidMessage
+from nlp_service.web.access import PrincipalDep, needs
+from nlp_service.web.request import ServiceDep
+from nlp_service.web.schemas.problems import Problem
+
+router = APIRouter(prefix="/models", tags=["models"], dependencies=[Depends(needs(Scope.MODELS))])
+
+
+class VersionOut(BaseModel):
+    id: str = Field(description="Name and version.", examples=["feedback-multilingual-1.0.0"])
+    version: str = Field(description="Semantic version.", examples=["1.0.0"])
+    accepted: bool = Field(description="Whether it answers now.")
+    created_at: str = Field(description="When it was made, ISO 8601.")
+    languages: list[str] = Field(description="ISO 639-1 codes served.")
+    metrics: dict[str, Any] = Field(description="Figures that training measured.")
+
+    @classmethod
+    def of(cls, version: Version) -> VersionOut:
+        manifest = version.manifest
+        return cls(
+            id=version.id,
+            version=manifest.version,
+            accepted=version.accepted,
+            created_at=manifest.created_at,
+            languages=list(manifest.languages),
+            metrics=dict(version.metrics),
+        )
+
+
+class PromotionOut(BaseModel):
+    at: str = Field(description="When, ISO 8601.")
+    by: str = Field(description="Who.")
+    version: str = Field(description="The version that was accepted.")
+    before: str | None = Field(description="The version before.")
+    why: str = Field(description="Reason given.")
+
+
+class PromoteIn(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"confirm": "1.1.0", "why": "better on billing"}}
+    )
+
+    confirm: str = Field(description="The version once more, so that no slip promotes another.")
+    why: str = Field("", max_length=500, description="Reason, kept in the history.")
+
+
+@router.get("", summary="The versions of the model")
+def versions(service: ServiceDep) -> list[VersionOut]:
+    """Return every complete bundle with its figures; the accepted one is marked."""
+    return [VersionOut.of(version) for version in _registry(service).versions()]
+
+
+@router.get("/history", summary="Promotions and rollbacks")
+def history(service: ServiceDep) -> list[PromotionOut]:
+    """Return how the accepted version changed, oldest first."""
+    return [PromotionOut(**vars(promotion)) for promotion in _registry(service).history()]
+
+
+@router.post(
+    "/{version}/promote",
+    summary="Accept a version",
+    responses={
+        404: {"model": Problem, "description": "No such version."},
+        409: {"model": Problem, "description": "It is accepted already."},
+    },
+)
+def promote(
+    body: PromoteIn,
+    service: ServiceDep,
+    principal: PrincipalDep,
+    version: str = Path(description="Version to accept.", examples=["1.1.0"]),
+) -> PromotionOut:
+    """Point to a verified version; every process swaps to it within seconds and drops no request."""
+    if body.confirm != version:
+        raise InvalidMessage(f"confirm is {body.confirm!r}, the version to promote is {version!r}", field="confirm")
+    promotion = _registry(service).promote(version, by=principal.id, why=body.why, at=now())
+    return _told(service, promotion, "model.promote")
+
+
+@router.post(
+    "/rollback",
+    summary="Go back to the version before",
+    responses={409: {"model": Problem, "description": "Nothing was promoted yet."}},
+)
+def rollback(service: ServiceDep, principal: PrincipalDep) -> PromotionOut:
+    """Accept the version before the latest promotion."""
+    return _told(service, _registry(service).rollback(by=principal.id, at=now()), "model.rollback")
+
+
+def _registry(service: ServiceDep) -> Registry:
+    return Registry(service.settings.models)
+
+
+def _told(service: ServiceDep, promotion: Promotion, action: str) -> PromotionOut:
+    detail = {"before": promotion.before, "why": promotion.why}
+    entry = AuditEntry(at=now(), actor=promotion.by, action=action, subject=promotion.version, detail=detail)
+    service.audit.record(entry).result()
+    return PromotionOut(**vars(promotion))
