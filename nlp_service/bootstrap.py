@@ -18,6 +18,7 @@ from nlp_service.adapters.db.customers import Customers
 from nlp_service.adapters.db.database import Database
 from nlp_service.adapters.db.deliveries import enqueue
 from nlp_service.adapters.db.housekeeping import Housekeeping
+from nlp_service.adapters.db.jobs import Jobs
 from nlp_service.adapters.db.keys import Keys
 from nlp_service.adapters.db.messages import Messages
 from nlp_service.adapters.db.migrations.run import migrate
@@ -33,6 +34,7 @@ from nlp_service.adapters.oidc import Oidc
 from nlp_service.adapters.onnx import OnnxModel
 from nlp_service.adapters.policy_in_force import PolicyInForce
 from nlp_service.adapters.registry import Registry
+from nlp_service.adapters.relabel_process import RelabelProcess
 from nlp_service.adapters.sealing import AesSealer
 from nlp_service.adapters.segmentation import Segmentation
 from nlp_service.adapters.themes_index import ThemeIndex
@@ -52,9 +54,10 @@ from nlp_service.core.retention import RetentionRules
 from nlp_service.errors import ConfigurationError, PolicyError
 from nlp_service.flows.classify import Classify, judge_of
 from nlp_service.flows.explain import Explain
+from nlp_service.flows.jobs import JobRunner
 from nlp_service.flows.mine import Mine
 from nlp_service.flows.steer import Steer
-from nlp_service.ports import Model
+from nlp_service.ports import JobHandler, Model
 from nlp_service.settings import Settings
 
 
@@ -104,6 +107,7 @@ class Service:
     gate: Gate
     audit: AuditLog
     personal: Customers
+    jobs: Jobs
     classify: Classify
     explain: Explain
     delivery: Delivery | None  # None: no encryption key for the secrets of subscriptions
@@ -242,6 +246,13 @@ class Served:
         return BundledExamples.load(read_accepted(self._settings.models))
 
 
+def job_handlers(settings: Settings) -> dict[str, JobHandler]:
+    """Return what carries out each kind of job."""
+    passed_on = settings.model_dump(include={"models", "database", "policy", "default_language", "keep_raw_text"})
+    environment = {f"NLP_SERVICE_{name.upper()}": str(value) for name, value in passed_on.items() if value is not None}
+    return {"relabel": RelabelProcess(settings.jobs_folder, environment=environment)}
+
+
 @contextmanager
 def open_service(settings: Settings) -> Iterator[Service]:
     """Open everything, warmed up; close in reverse order, storing what was answered."""
@@ -264,6 +275,9 @@ def open_service(settings: Settings) -> Iterator[Service]:
         closing.callback(housekeeping.close)
         closing.callback(policy.close)
         closing.callback(index.close)
+        jobs = Jobs(database)
+        runner = JobRunner(jobs, job_handlers(settings), now=now)
+        closing.callback(runner.close)
         index.start(model.identity)
         policy.start()
         model.warm_up()
@@ -291,6 +305,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
         delivery = closing.enter_context(
             serve_delivery(settings, database, decisions=steer, departments=model.taxonomy.departments)
         )
+        runner.start()
         yield Service(
             settings=settings,
             metrics=metrics,
@@ -301,6 +316,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
             audit=AuditLog(database),
             personal=Customers(database, sealer=open_sealer(settings)),
             gate=Gate(keys, on_loopback=settings.on_loopback, oidc=open_oidc(settings)),
+            jobs=jobs,
             classify=classify,
             delivery=delivery,
             policies=policies,

@@ -68,5 +68,6 @@ def open_relabel(
             store=None if database is None else open_messages(settings, database),
         )
     finally:
+        parts.close()
         if database is not None:
             database.close()

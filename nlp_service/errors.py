@@ -17,6 +17,7 @@ NlpServiceError
 │   ├── Overloaded
 │   └── StorageUnavailable
 └── JobError                  a long job stopped; it says what was kept and how to resume
+    └── Cancelled             on request
 """
 
 from __future__ import annotations
@@ -96,3 +97,7 @@ class StorageUnavailable(Unavailable):
 
 class JobError(NlpServiceError):
     """A long job stopped; the message says what was kept and how to resume."""
+
+
+class Cancelled(JobError):
+    """A job was stopped on request; what was finished is kept."""

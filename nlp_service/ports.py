@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from nlp_service.contract.calibration import Calibration
 from nlp_service.contract.taxonomy import Taxonomy
@@ -16,6 +16,7 @@ from nlp_service.core.delivery.records import Claim, Delivery, DeliveryPage, Par
 from nlp_service.core.delivery.subscriptions import Subscription, Target
 from nlp_service.core.delivery.verdict import Verdict
 from nlp_service.core.history import CustomerHistory
+from nlp_service.core.jobs import Job, JobProgress
 from nlp_service.core.labelling import FloatArray, Labelling, ModelIdentity, Scores, ThemeMatch
 from nlp_service.core.messages import Message
 from nlp_service.core.relabelling import Chunk, LabelledChunk, Position, Tally
@@ -362,4 +363,60 @@ class Parts(Protocol):
 
     def finish(self) -> None:
         """Close the output; the manifest is written last."""
+        ...
+
+    def close(self) -> None:
+        """Let another process go on, whether finished or not."""
+        ...
+
+
+class JobStore(Protocol):
+    """Queued and running jobs, as their runner needs them."""
+
+    def claim(self, owner: str, kinds: Collection[str], *, at: datetime, lease: timedelta) -> Job | None:
+        """Take the oldest job that waits or whose runner is gone."""
+        ...
+
+    def beat(self, job_id: str, owner: str, progress: JobProgress, *, until: datetime) -> str | None:
+        """Renew the lease; returns the job's state, None where the lease was lost."""
+        ...
+
+    def finish(
+        self,
+        job_id: str,
+        owner: str,
+        state: str,
+        *,
+        progress: JobProgress,
+        at: datetime,
+        result: Mapping[str, Any] | None = None,
+        error: str | None = None,
+    ) -> None:
+        """Close a job that is held."""
+        ...
+
+    def release(self, job_id: str, owner: str) -> None:
+        """Give a job back to the queue."""
+        ...
+
+
+class JobContext(Protocol):
+    """What a handler sees of its job."""
+
+    @property
+    def job(self) -> Job: ...
+    def report(self, done: int, total: int | None = None, *, unit: str = "rows", note: str = "") -> None:
+        """Say how far it is."""
+        ...
+
+    def check(self) -> None:
+        """Raise where the job must stop; call it every few seconds."""
+        ...
+
+
+class JobHandler(Protocol):
+    """Carries out one kind of job; called again from the start after a crash."""
+
+    def __call__(self, context: JobContext) -> Mapping[str, Any]:
+        """Return the result as JSON-ready data; raises NlpServiceError saying why it failed."""
         ...

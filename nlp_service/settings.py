@@ -39,6 +39,9 @@ class Settings(BaseSettings):
         {"raw_text": 30},
         description="Days that stored data are kept, as JSON: messages, raw_text, audit_log; others are kept for good.",
     )
+    jobs_folder: Path = Field(Path("data/jobs"), description="Where jobs keep their files; shared by all replicas.")
+    relabel_folder: Path | None = Field(None, description="Folder whose files POST /relabel-jobs may name.")
+    upload_mb: int = Field(512, ge=1, description="Greatest upload in MB; kept on disk, not in memory.")
     public_url: str | None = Field(None, description="Address of this service as people reach it, for links.")
     delivery: bool = Field(True, description="Deliver theme events in the server process; off where workers run apart.")
     delivery_networks: str = Field(

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from nlp_service.adapters.files.pairs import write_comparison
 from nlp_service.adapters.files.rows import FileRows, spool, standard_input
 from nlp_service.bulk import RelabelOptions, open_relabel
 from nlp_service.core import relabelling
@@ -41,6 +42,7 @@ def relabel(  # noqa: PLR0917  # options are passed by name
     model: Path | None = typer.Option(None, "--model", help="Bundle folder; the accepted bundle by default."),
     policy: Path | None = typer.Option(None, "--policy", help="Priority and routing policy (YAML)."),
     store: bool = typer.Option(False, "--store", help="Also store the labellings where themes see them."),
+    compare: Path | None = typer.Option(None, "--compare", help="Older output: write what changed since."),
     progress_json: bool = typer.Option(False, "--progress-json", help="Report progress as JSON lines on stdout."),
 ) -> None:
     """Label history: JSONL, CSV, Parquet, Excel, text, gzip and zstd; messages or whole transcripts.
@@ -49,9 +51,13 @@ def relabel(  # noqa: PLR0917  # options are passed by name
       nlp-service relabel reviews.csv.gz --dry-run
       nlp-service relabel transcripts.jsonl --output labelled
       nlp-service relabel 'history/*.parquet' --output labelled --resume
+      nlp-service relabel --output labelled-v2 --compare labelled-v1
     """
     if form not in {"parquet", "jsonl"}:
         raise InputError(f"--format {form!r} is not known: use parquet or jsonl")
+    if compare is not None and output is not None and (output / "manifest.json").exists():
+        _compare(compare, output)
+        return
     if not inputs:
         raise InputError("name the files to label; see nlp-service relabel --help")
     if output is None and not dry_run:
@@ -81,6 +87,17 @@ def relabel(  # noqa: PLR0917  # options are passed by name
         else:
             _run_with_bar(job, rows)
     _print_outcome(output)
+    if compare is not None:
+        _compare(compare, output)
+
+
+def _compare(before: Path, after: Path) -> None:
+    target = after / "comparison"
+    data = write_comparison(before, after, target)
+    Console(stderr=True, highlight=False, soft_wrap=True).print(
+        f"{data['messages']} messages in both, {data['changed']} changed ({data['changed_share']:.1%}); "
+        f"see {target / 'report.html'}, report.md, report.json"
+    )
 
 
 def parse_offset(text: str) -> timedelta:

@@ -25,16 +25,12 @@ from nlp_service.core.relabelling import (
 )
 from nlp_service.core.reuse import ScoreReuse
 from nlp_service.core.rows import Item
-from nlp_service.errors import InvalidMessage, JobError
+from nlp_service.errors import Cancelled, InvalidMessage
 from nlp_service.ports import ChunkLabeller, MessageStore, Model, Parts, Rows
 from nlp_service.wire.messages import parse_message
 
 PART_ROWS = 10_000
 REMEMBERED = 100_000  # texts whose scores are kept against duplicates: about 200 MB
-
-
-class Cancelled(JobError):
-    """Stopped on request; what was finished is kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +56,13 @@ class Relabel:
             Cancelled: ``cancelled`` said so; the finished parts are kept.
             JobError: the output cannot be written; resumable.
         """
+        try:
+            self._label(report, cancelled)
+            self.parts.finish()
+        finally:
+            self.parts.close()
+
+    def _label(self, report: Callable[[Progress], None], cancelled: Callable[[], bool]) -> None:
         tally, end, number = self.parts.done
         before, started = tally.rows, time.perf_counter()
         for done in self.labeller.label(chunks(self.rows, self.expander, end, number=number, size=self.part_rows)):
@@ -71,7 +74,6 @@ class Relabel:
             report(Progress(tally=tally, expected=self.rows.expected, seconds=seconds, before=before))
             if cancelled():
                 raise Cancelled(f"stopped on request after {tally.rows} rows, which are kept: go on with --resume")
-        self.parts.finish()
 
 
 def chunks(rows: Rows, expander: Expander, start: Position, *, number: int, size: int) -> Iterator[Chunk]:

@@ -15,7 +15,7 @@ from nlp_service.bootstrap import Service, open_service
 from nlp_service.settings import Settings
 from nlp_service.web import dashboard, errors
 from nlp_service.web.middleware import BodyLimit, RequestContext
-from nlp_service.web.routes import classify, customers, health, models, personal, policy, themes
+from nlp_service.web.routes import classify, customers, health, jobs, models, personal, policy, themes
 from nlp_service.web.schemas.problems import Problem
 
 OpenService = Callable[[], AbstractContextManager[Service]]
@@ -51,10 +51,10 @@ def create_app(settings: Settings, *, opened: Service | None = None) -> FastAPI:
         responses={422: {"model": Problem, "description": "The request cannot be used; the fields are named."}},
     )
     errors.install(app)
-    for module in (classify, customers, themes, policy, models, personal, health):
+    for module in (classify, customers, themes, jobs, policy, models, personal, health):
         app.include_router(module.router)
     dashboard.install(app)
-    app.add_middleware(BodyLimit)
+    app.add_middleware(BodyLimit, upload_limit=settings.upload_mb << 20)
     app.add_middleware(RequestContext)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app

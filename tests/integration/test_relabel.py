@@ -13,8 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nlp_service.errors import Conflict, JobError
-from nlp_service.flows.relabel import Cancelled
+from nlp_service.errors import Cancelled, Conflict, JobError
 from nlp_service.testing import MemoryMessages
 from tests.relabelling import SlowModel, job, manifest, read_output, rejects
 

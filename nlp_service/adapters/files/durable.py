@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 from nlp_service.adapters.files.opening import BLOCK
-from nlp_service.errors import JobError
+from nlp_service.errors import Conflict, JobError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -56,3 +58,22 @@ def told_as_job_error(folder: Path, kept: str) -> Iterator[None]:
                 f"the disk of {folder} is full ({exc.strerror}): free some space and go on with --resume; {kept} kept"
             ) from exc
         raise JobError(f"{folder} cannot be written: {exc}; put it right and go on with --resume; {kept} kept") from exc
+
+
+def hold_alone(path: Path, *, patience: float = 30.0) -> IO[bytes]:
+    """Lock a file until it is closed or the process ends; raises Conflict where another holds it for too long.
+
+    The process of an attempt before may need a moment to notice that nobody listens any more.
+    """
+    stream = path.open("ab")
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            if time.monotonic() > deadline:
+                stream.close()
+                raise Conflict(f"another process works in {path.parent.parent}: wait for it, or end it") from exc
+            time.sleep(0.2)
+        else:
+            return stream

@@ -5,12 +5,12 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import orjson
 
 from nlp_service.adapters.files.closing import count_distinct, index_row, write_conversations
-from nlp_service.adapters.files.durable import file_sha256, replacing, told_as_job_error
+from nlp_service.adapters.files.durable import file_sha256, hold_alone, replacing, told_as_job_error
 from nlp_service.adapters.files.ledger import Ledger, PartEntry
 from nlp_service.adapters.files.schema import ENDINGS, INDEX, MESSAGES, write_rows
 from nlp_service.contract.taxonomy import Taxonomy
@@ -27,11 +27,19 @@ class OutputFolder:
     """Parts and their ledger; open with ``open``."""
 
     def __init__(
-        self, folder: Path, ledger: Ledger, *, about: Mapping[str, Any], taxonomy: Taxonomy, form: str = "parquet"
+        self,
+        folder: Path,
+        ledger: Ledger,
+        lock: IO[bytes],
+        *,
+        about: Mapping[str, Any],
+        taxonomy: Taxonomy,
+        form: str = "parquet",
     ) -> None:
         self.folder = folder
         self._work = folder / _WORK
         self._ledger = ledger
+        self._lock = lock  # held while this object lives
         self._about = about
         self._taxonomy = taxonomy
         self._form = form
@@ -62,10 +70,14 @@ class OutputFolder:
             raise Conflict(f"output folder {folder} is not empty: {remedy}")
         with told_as_job_error(folder, "nothing is"):
             work.mkdir(parents=True, exist_ok=True)
-            ledger = Ledger.resume(ledger_path, about) if resume else Ledger.start(ledger_path, about)
-        output = cls(folder, ledger, about=about, taxonomy=taxonomy, form=form)
-        output._check()
-        return output
+            lock = hold_alone(work / "lock")
+            try:
+                ledger = Ledger.resume(ledger_path, about) if resume else Ledger.start(ledger_path, about)
+                _check_parts(folder, ledger)
+            except BaseException:
+                lock.close()
+                raise
+        return cls(folder, ledger, lock, about=about, taxonomy=taxonomy, form=form)
 
     @property
     def done(self) -> tuple[Tally, Position, int]:
@@ -105,6 +117,11 @@ class OutputFolder:
             with replacing(self.folder / MANIFEST) as stream:
                 stream.write(orjson.dumps(manifest, option=orjson.OPT_INDENT_2) + b"\n")
             shutil.rmtree(self._work)
+        self.close()
+
+    def close(self) -> None:
+        """Let another process go on with the job."""
+        self._lock.close()
 
     def _manifest(self, indices: Sequence[Path], conversations: int | None) -> dict[str, Any]:
         tally = self._ledger.tally
@@ -130,15 +147,16 @@ class OutputFolder:
             "rejects": {"name": REJECTS, "rows": tally.rejected, "sha256": file_sha256(self.folder / REJECTS)},
         }
 
-    def _check(self) -> None:
-        """Refuse parts that are not as they were written."""
-        for entry in self._ledger.entries:
-            path = self.folder / (entry.name or "")
-            if entry.name is not None and (not path.is_file() or path.stat().st_size != entry.size):
-                raise JobError(f"{path} is missing or was changed since it was written: begin anew in another folder")
-
     def _rejects(self, number: int) -> Path:
         return self._work / f"rejects-{number:05}.jsonl"
 
     def _index(self, number: int) -> Path:
         return self._work / f"index-{number:05}.parquet"
+
+
+def _check_parts(folder: Path, ledger: Ledger) -> None:
+    """Refuse parts that are not as they were written."""
+    for entry in ledger.entries:
+        path = folder / (entry.name or "")
+        if entry.name is not None and (not path.is_file() or path.stat().st_size != entry.size):
+            raise JobError(f"{path} is missing or was changed since it was written: begin anew in another folder")

@@ -10,6 +10,7 @@ from nlp_service.adapters.db.tables.delivery import (
     subscriptions,
     tickets,
 )
+from nlp_service.adapters.db.tables.jobs import jobs
 from nlp_service.adapters.db.tables.messages import labellings, messages
 from nlp_service.adapters.db.tables.policies import policies
 from nlp_service.adapters.db.tables.themes import (
@@ -30,6 +31,7 @@ __all__ = [
     "deliveries",
     "delivery_events",
     "erased_messages",
+    "jobs",
     "labellings",
     "leases",
     "messages",
