@@ -26,24 +26,37 @@ def calibrate(scores: Scores, calibration: Calibration, taxonomy: Taxonomy) -> l
     intent_ids = tuple(taxonomy.intents)
     priority_ids = tuple(taxonomy.priorities)
     thresholds = np.array([calibration.flag_thresholds.get(flag, 0.5) for flag in taxonomy.flags])
-    results = []
-    for row in range(len(scores)):
-        ranked = _ranked(intents[row], intent_ids)
-        results.append(
-            Labels(
-                intent=ranked[0],
-                alternatives=tuple(item for item in ranked[1:] if item.confidence >= LEAST_ALTERNATIVE),
-                sentiment=_sentiment(sentiments[row], taxonomy),
-                emotion=_best(emotions[row], taxonomy.emotions),
-                flags=tuple(
-                    LabelConfidence(label=taxonomy.flags[i], confidence=float(flags[row, i]))
-                    for i in np.flatnonzero(flags[row] >= thresholds)
-                ),
-                urgency=_best(urgencies[row], priority_ids),
-                out_of_scope=float(scope[row]),
-            )
+    ranks = np.argsort(-intents, axis=1, kind="stable")[:, : ALTERNATIVES + 1]
+    ranked = zip(ranks.tolist(), np.take_along_axis(intents, ranks, axis=1).tolist(), strict=True)
+    rows = zip(
+        ranked,
+        _sentiments(sentiments, taxonomy),
+        _best(emotions, taxonomy.emotions),
+        _best(urgencies, priority_ids),
+        zip((flags >= thresholds).tolist(), flags.tolist(), strict=True),
+        scope.tolist(),
+        strict=True,
+    )
+    return [
+        Labels(
+            intent=LabelConfidence(label=intent_ids[places[0]], confidence=confidences[0]),
+            alternatives=tuple(
+                LabelConfidence(label=intent_ids[place], confidence=confidence)
+                for place, confidence in zip(places[1:], confidences[1:], strict=True)
+                if confidence >= LEAST_ALTERNATIVE
+            ),
+            sentiment=sentiment,
+            emotion=emotion,
+            flags=tuple(
+                LabelConfidence(label=flag, confidence=value)
+                for flag, is_set, value in zip(taxonomy.flags, chosen, values, strict=True)
+                if is_set
+            ),
+            urgency=urgency,
+            out_of_scope=out_of_scope,
         )
-    return results
+        for (places, confidences), sentiment, emotion, urgency, (chosen, values), out_of_scope in rows
+    ]
 
 
 def abstain(
@@ -72,22 +85,20 @@ def abstain(
     return tuple(reasons)
 
 
-def _ranked(probabilities: FloatArray, identifiers: Sequence[str]) -> list[LabelConfidence]:
-    order = np.argsort(-probabilities, kind="stable")[: ALTERNATIVES + 1]
-    return [LabelConfidence(label=identifiers[i], confidence=float(probabilities[i])) for i in order]
+def _best(probabilities: FloatArray, identifiers: Sequence[str]) -> list[LabelConfidence]:
+    best = np.argmax(probabilities, axis=1).tolist()
+    highest = probabilities.max(axis=1).tolist()
+    return [
+        LabelConfidence(label=identifiers[place], confidence=confidence)
+        for place, confidence in zip(best, highest, strict=True)
+    ]
 
 
-def _best(probabilities: FloatArray, identifiers: Sequence[str]) -> LabelConfidence:
-    best = int(np.argmax(probabilities))
-    return LabelConfidence(label=identifiers[best], confidence=float(probabilities[best]))
-
-
-def _sentiment(probabilities: FloatArray, taxonomy: Taxonomy) -> Sentiment:
+def _sentiments(probabilities: FloatArray, taxonomy: Taxonomy) -> list[Sentiment]:
     values = np.array(list(taxonomy.sentiments.values()), dtype=np.float64)
-    best = int(np.argmax(probabilities))
-    scale = float(np.abs(values).max())
-    return Sentiment(
-        label=tuple(taxonomy.sentiments)[best],
-        score=round(float(probabilities @ values) / scale, 4),
-        confidence=float(probabilities[best]),
-    )
+    scores = (probabilities @ values / float(np.abs(values).max())).tolist()
+    best = _best(probabilities, tuple(taxonomy.sentiments))
+    return [
+        Sentiment(label=entry.label, score=round(score, 4), confidence=entry.confidence)
+        for entry, score in zip(best, scores, strict=True)
+    ]

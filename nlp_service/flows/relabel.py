@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 
@@ -170,7 +170,7 @@ class LocalLabeller:
         labelled = [
             LabelledItem(
                 message=entry.message,
-                labelling=replace(labelling, created_at=at),
+                labelling=labelling,
                 origin=item.origin,
                 number=item.number,
                 conversation_id=item.conversation_id,

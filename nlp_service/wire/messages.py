@@ -66,6 +66,9 @@ class MessageIn(BaseModel):
         )
 
 
+_FIELDS = frozenset(MessageIn.model_fields)
+
+
 class BatchIn(BaseModel):
     """Up to 256 messages, answered in the same order."""
 
@@ -82,8 +85,8 @@ def parse_message(raw: object) -> tuple[Message, tuple[str, ...]]:
     """
     if not isinstance(raw, dict):
         raise InvalidMessage(f"expected a JSON object, got {type(raw).__name__}")
-    known = {key: value for key, value in raw.items() if key in MessageIn.model_fields and value is not None}
-    unknown = tuple(sorted(str(key) for key in raw if key not in MessageIn.model_fields))
+    known = {key: value for key, value in raw.items() if key in _FIELDS and value is not None}
+    unknown = tuple(sorted(str(key) for key in raw if key not in _FIELDS))
     try:
         return MessageIn.model_validate(known).to_message(), unknown
     except ValidationError as exc:
