@@ -9,42 +9,18 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from nlp_service import __version__
-from nlp_service.cli import (
-    classify,
-    db,
-    deliveries,
-    doctor,
-    keys,
-    models,
-    policy,
-    relabel,
-    serve,
-    subscriptions,
-    themes,
-    worker,
-)
+from nlp_service.cli.commands import Commands
 from nlp_service.cli.exits import exit_code
 from nlp_service.errors import NlpServiceError
 
 app = typer.Typer(
     name="nlp-service",
+    cls=Commands,
     help="Understands what customers say: labels, themes and their delivery.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command("serve")(serve.serve)
-app.command("classify")(classify.classify)
-app.command("doctor")(doctor.doctor)
-app.command("relabel")(relabel.relabel)
-app.command("worker")(worker.worker)
-app.add_typer(themes.app, name="themes")
-app.add_typer(models.app, name="models")
-app.add_typer(policy.app, name="policy")
-app.add_typer(subscriptions.app, name="subscriptions")
-app.add_typer(deliveries.app, name="deliveries")
-app.add_typer(keys.app, name="keys")
-app.add_typer(db.app, name="db")
 
 
 def _print_version(value: bool) -> None:

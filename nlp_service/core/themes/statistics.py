@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 from nlp_service.core.themes.values import Interval
 
@@ -20,8 +20,8 @@ def share(count: float, total: float) -> Interval:
     """Return count / total with its Jeffreys interval (Brown, Cai and DasGupta 2001)."""
     if total <= 0:
         return Interval(value=0.0, low=0.0, high=1.0)
-    low = 0.0 if count <= 0 else float(stats.beta.ppf(0.025, count + 0.5, total - count + 0.5))
-    high = 1.0 if count >= total else float(stats.beta.ppf(0.975, count + 0.5, total - count + 0.5))
+    low = 0.0 if count <= 0 else float(special.betaincinv(count + 0.5, total - count + 0.5, 0.025))
+    high = 1.0 if count >= total else float(special.betaincinv(count + 0.5, total - count + 0.5, 0.975))
     value = count / total
     return Interval(value=value, low=min(low, value), high=max(high, value))
 
@@ -71,7 +71,7 @@ def odds_ratio(inside: int, inside_all: int, outside: int, outside_all: int) -> 
     Fisher's exact.
     """
     cells = np.array([[inside, inside_all - inside], [outside, outside_all - outside]], dtype=np.float64)
-    p = float(stats.hypergeom.sf(inside - 1, inside_all + outside_all, inside + outside, inside_all))
+    p = _hypergeometric_tail(inside, inside_all + outside_all, inside + outside, inside_all)
     corrected = cells + 0.5
     log = float(np.log(corrected[0, 0] * corrected[1, 1] / (corrected[0, 1] * corrected[1, 0])))
     half = Z * float(np.sqrt((1 / corrected).sum()))
@@ -125,6 +125,18 @@ def tail(count: int, mean: float, variance: float) -> float:
     if mean <= 0:
         return 0.0
     if variance <= mean * (1 + 1e-9):
-        return float(stats.poisson.sf(count - 1, mean))
+        return float(special.gammainc(count, mean))
     probability = mean / variance
-    return float(stats.nbinom.sf(count - 1, mean * probability / (1 - probability), probability))
+    return float(special.betainc(count, mean * probability / (1 - probability), 1 - probability))
+
+
+def _hypergeometric_tail(least: int, population: int, marked: int, drawn: int) -> float:
+    """Return P(X >= least) of the marked among the drawn; scipy.stats costs a second of every start, so not by it."""
+    found = np.arange(max(least, drawn + marked - population, 0), min(marked, drawn) + 1)
+    log = _log_choose(marked, found) + _log_choose(population - marked, drawn - found)
+    return float(min(np.exp(log - _log_choose(population, drawn)).sum(), 1.0))
+
+
+def _log_choose(n: npt.ArrayLike, k: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    n, k = np.asarray(n, dtype=np.float64), np.asarray(k, dtype=np.float64)
+    return np.asarray(special.gammaln(n + 1) - special.gammaln(k + 1) - special.gammaln(n - k + 1))
