@@ -8,8 +8,9 @@ import signal
 from rich.console import Console
 
 from nlp_service.adapters.logs import configure_logs
-from nlp_service.bootstrap import open_database
+from nlp_service.bootstrap import now, open_database, open_themes
 from nlp_service.bootstrap_delivery import Delivery, open_delivery
+from nlp_service.flows.steer import Steer
 from nlp_service.settings import Settings
 
 
@@ -24,7 +25,8 @@ def worker() -> None:
     settings = Settings()
     configure_logs(settings.log_level, settings.log_format)
     with open_database(settings) as database:
-        delivery = open_delivery(settings, database)
+        steer = Steer(themes=open_themes(settings, database), now=now)
+        delivery = open_delivery(settings, database, decisions=steer)
         Console(stderr=True).print("nlp-service worker delivers; stop it with Ctrl-C", highlight=False)
         asyncio.run(_work(delivery))
 

@@ -15,7 +15,19 @@ from nlp_service.bootstrap import Service, open_service
 from nlp_service.settings import Settings
 from nlp_service.web import dashboard, errors
 from nlp_service.web.middleware import BodyLimit, RequestContext
-from nlp_service.web.routes import classify, customers, health, jobs, models, personal, policy, themes
+from nlp_service.web.routes import (
+    classify,
+    customers,
+    deliveries,
+    health,
+    inbound,
+    jobs,
+    models,
+    personal,
+    policy,
+    subscriptions,
+    themes,
+)
 from nlp_service.web.schemas.problems import Problem
 
 OpenService = Callable[[], AbstractContextManager[Service]]
@@ -51,7 +63,19 @@ def create_app(settings: Settings, *, opened: Service | None = None) -> FastAPI:
         responses={422: {"model": Problem, "description": "The request cannot be used; the fields are named."}},
     )
     errors.install(app)
-    for module in (classify, customers, themes, jobs, policy, models, personal, health):
+    for module in (
+        classify,
+        customers,
+        themes,
+        jobs,
+        policy,
+        models,
+        personal,
+        health,
+        subscriptions,
+        deliveries,
+        inbound,
+    ):
         app.include_router(module.router)
     dashboard.install(app)
     app.add_middleware(BodyLimit, upload_limit=settings.upload_mb << 20)
