@@ -37,7 +37,7 @@ class Settings(BaseSettings):
     oidc_jwks_url: str | None = Field(None, description="Where the issuer publishes its keys.")
     retention_days: dict[str, int] = Field(
         {"raw_text": 30},
-        description="Days that stored data are kept, as JSON: messages, raw_text, audit_log; others are kept for good.",
+        description="Days that stored data are kept, as JSON: messages, raw_text, deliveries, audit_log; others stay.",
     )
     jobs_folder: Path = Field(Path("data/jobs"), description="Where jobs keep their files; shared by all replicas.")
     relabel_folder: Path | None = Field(None, description="Folder whose files POST /relabel-jobs may name.")
