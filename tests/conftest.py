@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings
 
 from nlp_service.adapters.db.database import Database
 from nlp_service.adapters.db.migrations import migrate
@@ -16,6 +17,9 @@ from nlp_service.contract.taxonomy import Taxonomy, load_taxonomy
 from tests.postgres import Cluster, NoPostgres, listening
 
 ROOT = Path(__file__).parent.parent
+
+settings.register_profile("busy", deadline=None)  # time on a shared machine says nothing about the code
+settings.load_profile("busy")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
@@ -75,21 +75,26 @@ def holds(condition: Condition, subject: Subject, taxonomy: Taxonomy) -> Evidenc
         case Range():
             return _within(condition, subject)
         case All(parts=parts):
-            return _all([holds(part, subject, taxonomy) for part in parts])
+            return _all(holds(part, subject, taxonomy) for part in parts)
         case AnyOf(parts=parts):
-            return _any([holds(part, subject, taxonomy) for part in parts])
+            return _any(holds(part, subject, taxonomy) for part in parts)
         case Not(part=part):
             return () if holds(part, subject, taxonomy) is None else None
         case Past():
             return _happened(condition, subject, taxonomy)
 
 
-def _all(parts: list[Evidence | None]) -> Evidence | None:
-    held = [evidence for evidence in parts if evidence is not None]
-    return _joined(held) if len(held) == len(parts) else None
+def _all(parts: Iterable[Evidence | None]) -> Evidence | None:
+    """Return the evidence of parts that all hold; those after the first that does not are not looked at."""
+    held: list[Evidence] = []
+    for evidence in parts:
+        if evidence is None:
+            return None
+        held.append(evidence)
+    return _joined(held)
 
 
-def _any(parts: list[Evidence | None]) -> Evidence | None:
+def _any(parts: Iterable[Evidence | None]) -> Evidence | None:
     held = [evidence for evidence in parts if evidence is not None]
     return _joined(held) if held else None
 

@@ -12,10 +12,10 @@ from nlp_service.core.labelling import PiiSpan
 _ELEMENT = re.compile(
     r"(?P<r1>省|自治区|特别行政区|兵团)"
     r"|(?P<r2>市|自治州|地区|盟)"
-    r"|(?P<r3>[区區县縣旗])"
+    r"|(?P<r3>(?<![东西南北一二三四五六七八九十A-Za-z])[区區]|[县縣旗])"
     r"|(?P<r4>街道|镇|鎮|乡|鄉|办事处|开发区|工业园|科技园|产业园|园区)"
-    r"|(?P<r5>大街|大道|公路|国道|省道|路|街|巷|弄|胡同|里弄|道)"
-    r"|(?P<r6>村|屯|小区|社区|花园|家园|公寓|大厦|大楼|广场|中心|苑|庭|府|新村|新城|嘉园|佳园|名都|名城|学校|大学|学院|中学|小学|医院|宿舍|公馆|山庄|酒店|商场|商城|超市|国际|城|庄|坊)"
+    r"|(?P<r5>大街|大道|公路|国道|省道|路|街|巷|弄|胡同|里弄|(?<![知味渠频管报难轨地])道)"
+    r"|(?P<r6>(?<=[东西南北一二三四五六七八九十A-Za-z])[区區]|村|屯|小区|社区|花园|家园|公寓|大厦|大楼|广场|中心|苑|庭|府|新村|新城|嘉园|佳园|名都|名城|学校|大学|学院|中学|小学|医院|宿舍|公馆|山庄|酒店|商场|商城|超市|国际|城|庄|坊)"
     r"|(?P<r7>(?:\d{1,5}(?:-\d{1,4})?|[A-Za-z]\d{0,3}|[一二三四五六七八九十百东西南北]{1,4})(?:号院|号楼|号|號|栋|棟|幢|座|单元|單元|组|队|期|层"
     r"|樓|楼|室|房|门|户|弄)(?![码碼])|\d{1,4}-\d{1,4}(?:-\d{1,5})?(?!\d))"
 )
@@ -120,12 +120,13 @@ def _address(text: str, chain: list[_Element]) -> PiiSpan | None:
     start, anchored = _beginning(text, chain[0])
     ranks = {element.rank for element in chain}
     named = sum(rank <= 6 for rank in ranks)
-    numbered = 7 in ranks
+    doors = sum(element.rank == 7 for element in chain)
+    numbered = doors > 0
     area = bool(ranks & {1, 2, 3, 4})
     narrow = bool(ranks & {5, 6})
     cued = _CUE.search(text, max(0, start - 12), start) is not None
     certain = (
-        (numbered and narrow and (area or anchored or cued or 5 in ranks))
+        (numbered and narrow and (area or anchored or cued or 5 in ranks or doors >= 2))
         or (numbered and 4 in ranks and named >= 2)
         or (narrow and (anchored or area) and (named >= 3 or (cued and named >= 2)))
     )

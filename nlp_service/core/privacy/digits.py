@@ -16,7 +16,8 @@ _PARENTHESISED = re.compile(r"\((0\d{2,3})\)[ \-]?([2-8]\d{2,3}[ \-]?\d{4})(?!\d
 _EXTENSION = re.compile(r"(?:[ \-]{0,2}(?:转|轉|ext\.?|分机)[ :]?|-)\d{1,5}(?!\d)")
 
 _MOBILE = re.compile(r"(?:0086|86|0)?(1[3-9]\d{9})\Z")
-_LANDLINE = re.compile(r"(?:(?:0086|86)0?|0)(?:10|2\d|[3-9]\d{2})[2-8]\d{6,7}\Z")
+_AREA = r"10|2\d|3[13579]\d|4[135-8]\d|5[1-9]\d|6[369]\d|7[0-79]\d|8[1357-9]\d|82[5-7]|9[013-579]\d"
+_LANDLINE = re.compile(rf"(?:(?:0086|86)0?|0)(?:{_AREA})[2-8]\d{{6,7}}\Z")
 _CARD = re.compile(
     r"(?:62\d{14,17}|4\d{15}|5[1-5]\d{14}|2[2-7]\d{14}|3[47]\d{13}|35\d{14}|6(?:011|5\d\d)\d{12}|(?:9|6|4)\d{18})\Z"
 )
@@ -28,6 +29,7 @@ _LETTERS_BEFORE = re.compile(r"(?:\A|[^A-Za-z0-9_])(?:tel|phone|mobile|mob|call|
 # GB 11643: weights of the first 17 digits, and the check character by the weighted sum modulo 11.
 _ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _ID_CHECK = "10X98765432"
+_CHECK_LETTER = re.compile(r"[Xx](?![A-Za-z0-9])")
 _PROVINCES = frozenset(
     {
         "11",
@@ -98,7 +100,7 @@ def _in_run(text: str, start: int, end: int) -> Iterator[PiiSpan]:
     for first in range(len(groups)):
         digits = ""
         layout: list[int] = []
-        for left, right in groups[first:]:
+        for left, right in groups[first : first + MAX_DIGITS]:
             if len(digits) + right - left > MAX_DIGITS:
                 break
             digits += text[left:right]
@@ -146,7 +148,8 @@ def _mobile(window: _Window) -> bool:
     match = _MOBILE.match(window.digits)
     if match is None:
         return False
-    return window.even or _without_country(window.layout, window.digits, match[1]) in _MOBILE_LAYOUTS
+    layout = _without_country(window.layout, window.digits, match[1])
+    return window.even or (layout in _MOBILE_LAYOUTS and not window.digits.startswith("01"))
 
 
 def _landline(window: _Window) -> bool:
@@ -188,9 +191,9 @@ def _identity(text: str, window: _Window) -> PiiSpan | None:
         return None
     if len(digits) == 17:
         gap = 1 if text[end : end + 1] in {" ", "-"} and set(window.layout) == {1} else 0
-        if text[end + gap : end + gap + 1] not in {"X", "x"} or text[end + gap + 1 : end + gap + 2].isalnum():
+        if _CHECK_LETTER.match(text, end + gap) is None:
             return None
-        digits, end = digits + "X", end + gap + 1
+        digits, end = f"{digits}X", end + gap + 1
     if digits[:2] not in _PROVINCES:
         return None
     if len(digits) == 15 and len(window.layout) == 1 and _plausible("19" + digits[6:12]):

@@ -20,7 +20,7 @@ _PLATE = re.compile(
 _AMBIGUOUS_PROVINCES = frozenset("新云青宁川贵黑")
 _PLATE_CUE = re.compile(r"车牌|車牌|车号|牌照|牌号|司机|车辆|的车|辆车")
 
-_IP = re.compile(r"(?<![\d.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\d.]*\d)")
+_IP = re.compile(r"(?<![\d.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\d.]*\d|[ ]?版)")
 _VERSION_CUE = re.compile(r"(?:版本|固件|系统|[vV]|[Vv]ers(?:ion|ão|ión)|firmware|ver\.?)[号为是: ]{0,3}\Z")
 
 
