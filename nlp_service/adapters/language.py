@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
@@ -48,7 +49,7 @@ class LanguageIdentifier:
         known = self.restricted.get(codes)
         if known is None:
             with self.lock:
-                known = _read_model()
+                known = copy(self.model)  # shares its automaton; only the columns of the languages are its own
                 known.set_languages([code for code in codes if code in known.labels])
                 self.restricted[codes] = known
         return known
