@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,11 +15,14 @@ from nlp_service.core.customers import customer_tags
 from nlp_service.core.history import CustomerHistory
 from nlp_service.core.labelling import Labelling, Language, ModelIdentity, PiiSpan, Scores
 from nlp_service.core.labels import abstain, calibrate
+from nlp_service.core.language import unclear
 from nlp_service.core.messages import Message
 from nlp_service.core.policy import Facts, Policy, prioritise, route
 from nlp_service.core.privacy import find_pii, mask
 
 IdentifyLanguage = Callable[[str], Language]
+
+SPEAKER = re.compile("(?:顾客|客服): ?")  # the hub's prefixes of the turns before, in every language
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,11 +54,20 @@ def prepare(message: Message, identify: IdentifyLanguage) -> Prepared:
     return Prepared(
         message=message,
         segments=segments,
-        language=identify(segments[0]),
+        language=_language(segments, identify),
         pii=pii,
         masked_text=mask(message.text, pii),
         words=has_words(segments[0]),
     )
+
+
+def _language(segments: tuple[str, str], identify: IdentifyLanguage) -> Language:
+    """Return the language of the message; one that shows none ("ok", "iPhone 15") takes that of the turns before."""
+    said = identify(segments[0])
+    if not segments[1] or not unclear(said):
+        return said
+    around = identify(SPEAKER.sub(" ", segments[1]))
+    return said if unclear(around) else around
 
 
 def decide(

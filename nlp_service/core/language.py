@@ -14,6 +14,7 @@ Rank = Callable[[str, tuple[str, ...]], Sequence[tuple[str, float]]]
 """rank(text, among) -> (code, probability) best first, over the languages asked about."""
 
 UNDETERMINED = "und"
+DEFAULTED = 0.5  # confidence of the hub's own language, taken where the text shows none
 SAMPLE = 2000  # characters that are looked at; a language shows in fewer
 
 LATIN_NEIGHBOURS = ("it", "nl", "pl", "tr", "ms", "tl", "ro", "sv", "da", "no", "fi", "cs", "hu", "ca", "hr")
@@ -129,6 +130,11 @@ def identify(text: str, served: Served, rank: Rank) -> Language:
     return _statistical(sample, script, served, rank)
 
 
+def unclear(language: Language) -> bool:
+    """Tell whether the text itself showed no language."""
+    return language.code == UNDETERMINED or language.confidence == DEFAULTED
+
+
 def _main_script(counts: Mapping[str, int]) -> tuple[str, float]:
     """Return the script that decides and its share of the weighted letters."""
     weighted = {script: count * _WEIGHT.get(script, 1.0) for script, count in counts.items()}
@@ -240,4 +246,4 @@ def _unclear(script: str, served: Served) -> Language:
     if served.default is None:
         return Language(code=UNDETERMINED, script=script, confidence=0.0, supported=False)
     own = _SCRIPT_OF.get(served.default, "Latn")
-    return Language(code=served.default, script=own, confidence=0.5, supported=served.default in served.codes)
+    return Language(code=served.default, script=own, confidence=DEFAULTED, supported=served.default in served.codes)

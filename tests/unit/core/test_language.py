@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nlp_service.adapters.language import LanguageIdentifier
+from nlp_service.core.decision import prepare
+from nlp_service.core.messages import Message
 from nlp_service.errors import ConfigurationError
 
 SERVED = ("zh", "en", "ja", "ko", "es", "de", "fr", "ru", "pt", "th", "vi", "id", "ar")
@@ -95,6 +97,22 @@ def test_a_default_must_be_served() -> None:
 
 def test_a_neighbour_can_be_served() -> None:
     assert LanguageIdentifier.load((*SERVED, "it")).identify("ciao, dov'è il mio pacco").supported
+
+
+@pytest.mark.parametrize(
+    ("text", "context", "code"),
+    [
+        ("ok", ("客服: where should we send it?",), "en"),
+        ("iPhone 15", ("顾客: ¿tienen teléfonos nuevos?", "客服: sí, ¿qué modelo busca?"), "es"),
+        ("ok", (), "zh"),
+        ("ok", ("客服: 123",), "zh"),
+        ("好的", ("客服: where should we send it?",), "zh"),
+        ("gracias", ("客服: where should we send it?",), "es"),
+    ],
+)
+def test_what_shows_no_language_takes_that_of_the_turns_before(text: str, context: tuple[str, ...], code: str) -> None:
+    message = Message(id="m", text=text, context=context)
+    assert prepare(message, identifier("zh").identify).language.code == code
 
 
 @given(st.text(max_size=80))
