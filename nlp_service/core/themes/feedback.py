@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,8 +15,11 @@ from nlp_service.core.themes.neighbours import IntArray
 from nlp_service.core.themes.values import Flood
 
 DAY = 86_400.0
-COPY_LENGTH = 8  # letters from which two people hardly write the same by chance
-COPY_LEAST = 5  # equal texts that make a flood
+COPY_LENGTH = 8  # letters below which many people write the same by themselves
+LONG_LENGTH = 30  # letters from which no two people write the same by chance
+LONG_LEAST = 5  # copies of a long text within COPY_DAYS that make a flood
+BURST_LEAST = 12  # copies of a shorter text within a day that make one
+BURST_SHARE = 0.02  # and what they must be of that day's feedback
 COPY_DAYS = 7  # within which copies count once
 Bools = npt.NDArray[np.bool_]
 
@@ -60,8 +63,8 @@ def counting(feedback: Feedback, themes: IntArray) -> Bools:
         feedback: n messages.
         themes: (n,) the theme of each, -1 for none.
 
-    Copies are equal texts, letters compared, of at least COPY_LENGTH letters, at least COPY_LEAST within COPY_DAYS:
-    bots and copy-paste. Shorter texts may well be written by many.
+    Copies are bots and copy-paste: equal texts, letters compared. A long text needs few of them; a shorter one, which
+    some people do write alike, must come in a burst that is a part of the day's feedback.
     """
     counts = np.ones(len(feedback), dtype=np.bool_)
     for rows in copies(feedback).values():
@@ -89,20 +92,27 @@ def copies(feedback: Feedback) -> dict[str, list[int]]:
         key = bare(message.text)
         if len(key) >= COPY_LENGTH:
             groups[key].append(row)
-    span = COPY_DAYS * DAY
-    return {
-        key: rows
-        for key, rows in groups.items()
-        if len(rows) >= COPY_LEAST
-        and any(
-            feedback.at[rows[i + COPY_LEAST - 1]] - feedback.at[rows[i]] < span
-            for i in range(len(rows) - COPY_LEAST + 1)
-        )
-    }
+    return {key: rows for key, rows in groups.items() if _copied(feedback, key, rows)}
 
 
-def floods(feedback: Feedback, rows: IntArray) -> tuple[Flood, ...]:
-    """Return the copied texts among these rows, the most copied first."""
+def _copied(feedback: Feedback, key: str, rows: Sequence[int]) -> bool:
+    at = feedback.at[rows]
+    if len(key) >= LONG_LENGTH:
+        return bool(_most_within(at, COPY_DAYS * DAY) >= LONG_LEAST)
+    if len(rows) < BURST_LEAST:
+        return False
+    ends = np.searchsorted(at, at + DAY)
+    copied = ends - np.arange(len(at))
+    heard = np.searchsorted(feedback.at, at + DAY) - np.searchsorted(feedback.at, at)
+    return bool(((copied >= BURST_LEAST) & (copied >= BURST_SHARE * heard)).any())
+
+
+def _most_within(at: npt.NDArray[np.float64], span: float) -> int:
+    return int((np.searchsorted(at, at + span) - np.arange(len(at))).max())
+
+
+def floods(feedback: Feedback, rows: IntArray, copied: Mapping[str, Sequence[int]]) -> tuple[Flood, ...]:
+    """Return the copied texts among these rows, the most copied first; ``copied`` is what ``copies`` found."""
     groups: dict[str, list[LabelledMessage]] = defaultdict(list)
     for row in rows:
         groups[bare(feedback.messages[row].text)].append(feedback.messages[row])
@@ -113,7 +123,7 @@ def floods(feedback: Feedback, rows: IntArray) -> tuple[Flood, ...]:
             customers=len({message.customer_id for message in messages if message.customer_id}) or 1,
         )
         for key, messages in groups.items()
-        if len(key) >= COPY_LENGTH and len(messages) >= COPY_LEAST
+        if key in copied and len(messages) > 1
     ]
     return tuple(sorted(found, key=lambda flood: (-flood.messages, flood.text))[:5])
 

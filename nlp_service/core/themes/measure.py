@@ -13,7 +13,7 @@ import numpy.typing as npt
 from nlp_service.core.stored import Window
 from nlp_service.core.themes import statistics
 from nlp_service.core.themes.changes import onset
-from nlp_service.core.themes.feedback import Bools, Feedback, counting, customers, floods
+from nlp_service.core.themes.feedback import Bools, Feedback, copies, counting, customers, floods
 from nlp_service.core.themes.neighbours import IntArray
 from nlp_service.core.themes.splits import find_splits
 from nlp_service.core.themes.values import Growth, Interval, Measure
@@ -54,6 +54,7 @@ def measure(
     """
     since = since or {}
     counted = counting(feedback, themes)
+    copied = copies(feedback)
     inside = feedback.inside(window.start, window.end)
     total = int((counted & inside).sum())
     history = daily(feedback, themes, n_themes, counted, window)
@@ -78,7 +79,7 @@ def measure(
                 growth=_growth(history, index, since.get(index)),
                 onset=_onset(history, index),
                 splits=splits[index],
-                floods=floods(feedback, rows),
+                floods=floods(feedback, rows, copied),
                 daily=tuple(history.counts[index, history.first_window_day :].tolist()),
             )
         )
