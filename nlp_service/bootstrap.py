@@ -38,6 +38,7 @@ from nlp_service.adapters.relabel_process import RelabelProcess
 from nlp_service.adapters.sealing import AesSealer
 from nlp_service.adapters.segmentation import Segmentation
 from nlp_service.adapters.themes_index import ThemeIndex
+from nlp_service.adapters.title_writer import TitleWriter
 from nlp_service.adapters.watching import Watcher
 from nlp_service.adapters.words import word_spans
 from nlp_service.bootstrap_delivery import Delivery, serve_delivery
@@ -206,7 +207,9 @@ def _queue(connection: Connection, event: ThemeEvent) -> None:
     enqueue(connection, event, at=now())
 
 
-def open_mine(messages: Messages, themes: Themes, taxonomy: Taxonomy, *, scope_threshold: float) -> Mine:
+def open_mine(
+    settings: Settings, messages: Messages, themes: Themes, taxonomy: Taxonomy, *, scope_threshold: float
+) -> Mine:
     return Mine(
         messages=messages,
         themes=themes,
@@ -215,7 +218,15 @@ def open_mine(messages: Messages, themes: Themes, taxonomy: Taxonomy, *, scope_t
         scope_threshold=scope_threshold,
         now=now,
         holder=f"{socket.gethostname()}-{os.getpid()}",
+        write_title=open_title_writer(settings),
     )
+
+
+def open_title_writer(settings: Settings) -> TitleWriter | None:
+    if settings.title_endpoint is None:
+        return None
+    key = settings.title_key.get_secret_value() if settings.title_key else None
+    return TitleWriter(url=settings.title_endpoint, model=settings.title_model, key=key)
 
 
 class Served:
@@ -325,5 +336,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
             explain=Explain(scorer=batcher, words=word_spans, examples=lambda: served.examples),
             themes=themes,
             steer=steer,
-            mine=open_mine(messages, themes, model.taxonomy, scope_threshold=model.calibration.scope_threshold),
+            mine=open_mine(
+                settings, messages, themes, model.taxonomy, scope_threshold=model.calibration.scope_threshold
+            ),
         )

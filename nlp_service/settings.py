@@ -43,6 +43,12 @@ class Settings(BaseSettings):
     relabel_folder: Path | None = Field(None, description="Folder whose files POST /relabel-jobs may name.")
     upload_mb: int = Field(512, ge=1, description="Greatest upload in MB; kept on disk, not in memory.")
     public_url: str | None = Field(None, description="Address of this service as people reach it, for links.")
+    title_endpoint: str | None = Field(
+        None,
+        description="OpenAI-compatible address, e.g. http://llm/v1, that writes titles of new themes.",
+    )
+    title_model: str = Field("default", description="Model that the title endpoint is asked for.")
+    title_key: SecretStr | None = Field(None, description="Bearer key of the title endpoint.")
     delivery: bool = Field(True, description="Deliver theme events in the server process; off where workers run apart.")
     delivery_networks: str = Field(
         "", description="Private networks that deliveries may reach, e.g. 10.1.0.0/16, by comma; http is fine there."

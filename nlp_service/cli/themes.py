@@ -165,6 +165,7 @@ def mine(
     scope = read_calibration(read_accepted(settings.models) / "calibration.json").scope_threshold
     with open_database(settings) as database:
         run = open_mine(
+            settings,
             open_messages(settings, database),
             open_themes(settings, database),
             open_taxonomy(settings),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -14,6 +14,7 @@ from nlp_service.core.stored import LabelledMessage, Window
 from nlp_service.core.themes.discover import Options
 from nlp_service.core.themes.mining import Mined, Setting, mine
 from nlp_service.core.themes.name import Segment
+from nlp_service.core.themes.values import Name
 from nlp_service.errors import Conflict
 from nlp_service.ports import MessageStore, ThemeStore
 
@@ -41,6 +42,7 @@ class Mine:
     now: Callable[[], datetime]
     holder: str  # this process, for the lease
     options: Options = field(default_factory=Options)
+    write_title: Callable[[Name], str | None] | None = None  # for new themes; None keeps the customers' words
 
     def __call__(self, *, window: Window | None = None, model: ModelIdentity | None = None) -> Mining:
         """Run over a window, the last seven days by default, with the model that labelled most of it.
@@ -72,8 +74,21 @@ class Mine:
             options=self.options,
         )
         before = self.themes.before(model, read)
-        mined = mine(messages, embeddings, before, setting, self.segment)
+        mined = self._titled(mine(messages, embeddings, before, setting, self.segment))
         return Mining(mined=mined, events=self.themes.commit(mined, read_at=at))
+
+    def _titled(self, mined: Mined) -> Mined:
+        """Let new themes be given a written title where that is switched on."""
+        if self.write_title is None:
+            return mined
+        new = {change.theme_id for change in mined.changes if change.kind in ("new", "split")}
+        themes = [
+            replace(theme, name=replace(theme.name, title=self.write_title(theme.name) or theme.title))
+            if theme.id in new
+            else theme
+            for theme in mined.themes
+        ]
+        return replace(mined, themes=tuple(themes))
 
     def _model(self, window: Window) -> ModelIdentity | None:
         """Return the model that labelled most messages of a window, the later version among equals."""
