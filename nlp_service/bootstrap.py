@@ -56,7 +56,7 @@ from nlp_service.errors import ConfigurationError, PolicyError
 from nlp_service.flows.classify import Classify, judge_of
 from nlp_service.flows.explain import Explain
 from nlp_service.flows.jobs import JobRunner
-from nlp_service.flows.mine import Mine
+from nlp_service.flows.mine import Mine, MineJob
 from nlp_service.flows.steer import Steer
 from nlp_service.ports import JobHandler, Model
 from nlp_service.settings import Settings
@@ -287,7 +287,9 @@ def open_service(settings: Settings) -> Iterator[Service]:
         closing.callback(policy.close)
         closing.callback(index.close)
         jobs = Jobs(database)
-        runner = JobRunner(jobs, job_handlers(settings), now=now)
+        messages = open_messages(settings, database)
+        mine = open_mine(settings, messages, themes, model.taxonomy, scope_threshold=model.calibration.scope_threshold)
+        runner = JobRunner(jobs, {**job_handlers(settings), "mine": MineJob(mine=mine)}, now=now)
         closing.callback(runner.close)
         index.start(model.identity)
         policy.start()
@@ -301,7 +303,6 @@ def open_service(settings: Settings) -> Iterator[Service]:
         )
         watcher.start()
         closing.callback(watcher.close)
-        messages = open_messages(settings, database)
         classify = Classify(
             scorer=batcher,
             identify=open_language(settings, model),
@@ -336,7 +337,5 @@ def open_service(settings: Settings) -> Iterator[Service]:
             explain=Explain(scorer=batcher, words=word_spans, examples=lambda: served.examples),
             themes=themes,
             steer=steer,
-            mine=open_mine(
-                settings, messages, themes, model.taxonomy, scope_threshold=model.calibration.scope_threshold
-            ),
+            mine=mine,
         )

@@ -31,7 +31,7 @@ from nlp_service.core.themes.values import Theme
 from nlp_service.errors import InvalidMessage
 from nlp_service.flows.steer import Steer
 from nlp_service.settings import Settings
-from nlp_service.wire.themes import ThemeOut, mined_out
+from nlp_service.wire.themes import ThemeOut
 
 app = typer.Typer(help="What customers say again and again.", no_args_is_help=True)
 _BY = typer.Option(None, "--by", help="Who decides; your user name by default.")
@@ -173,7 +173,7 @@ def mine(
         )
         at = now()
         mining = run(window=Window(start=at - timedelta(days=days), end=at))
-    _dump(mined_out(mining.mined, mining.events).model_dump(mode="json"))
+    _dump(mining.summary())
 
 
 @app.command("merge")

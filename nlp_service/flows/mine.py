@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from nlp_service.core.themes.mining import Mined, Setting, mine
 from nlp_service.core.themes.name import Segment
 from nlp_service.core.themes.values import Name
 from nlp_service.errors import Conflict
-from nlp_service.ports import MessageStore, ThemeStore
+from nlp_service.ports import JobContext, MessageStore, ThemeStore
 
 LEASE = "themes.mine"
 LEASE_FOR = timedelta(minutes=30)  # a run that died frees its lease after this
@@ -28,6 +29,18 @@ PAST = timedelta(days=56)  # read before the window: the history that growth and
 class Mining:
     mined: Mined
     events: tuple[ThemeEvent, ...]
+
+    def summary(self) -> dict[str, Any]:
+        """Return what came of the run as JSON-ready data."""
+        mined = self.mined
+        return {
+            "run": mined.run_id,
+            "messages": mined.messages,  # read, the past included
+            "matter": mined.matter,  # that carry a matter
+            "themes": sum(theme.measure is not None and theme.measure.counted > 0 for theme in mined.themes),
+            "outliers": dict(mined.outliers),
+            "events": [f"{event.kind}: {event.title}" for event in self.events],
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,3 +115,20 @@ class Mine:
             messages += page.messages
             parts.append(page.embeddings)
         return messages, np.concatenate(parts) if parts else np.zeros((0, 1), dtype=np.float32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MineJob:
+    """ports.JobHandler: mining as a job; a run that died is simply run again."""
+
+    mine: Mine
+
+    def __call__(self, context: JobContext) -> Mapping[str, Any]:
+        """Mine the last ``days`` days."""
+        at = self.mine.now()
+        days = int(context.job.params.get("days", REPORTED.days))
+        context.check()
+        context.report(0, unit="messages", note="mining")
+        mining = self.mine(window=Window(start=at - timedelta(days=days), end=at))
+        context.report(mining.mined.messages, mining.mined.messages, unit="messages")
+        return mining.summary()

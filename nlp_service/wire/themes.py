@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from nlp_service.core.delivery.events import ThemeEvent
-from nlp_service.core.themes.mining import Mined
 from nlp_service.core.themes.values import FixEffect, Measure, Name, Part, Quote, Theme
 from nlp_service.ports import LiveCount
 
@@ -69,24 +66,10 @@ class HeardOut(_Seen):
     similarity: float = Field(description="Cosine to the theme.")
 
 
-class MinedOut(BaseModel):
-    run: str = Field(description="Model and end of the window.")
-    messages: int = Field(description="Messages read, the past included.")
-    matter: int = Field(description="Those that carry a matter.")
-    themes: int = Field(description="Themes heard of in the window.")
-    outliers: dict[str, int] = Field(description="Messages of no theme by reason.")
-    events: list[str] = Field(description="What happened: kind and title.")
+class MineIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
 
-
-def mined_out(mined: Mined, events: Sequence[ThemeEvent]) -> MinedOut:
-    return MinedOut(
-        run=mined.run_id,
-        messages=mined.messages,
-        matter=mined.matter,
-        themes=sum(theme.measure is not None and theme.measure.counted > 0 for theme in mined.themes),
-        outliers=dict(mined.outliers),
-        events=[f"{event.kind}: {event.title}" for event in events],
-    )
+    days: int = Field(7, ge=1, le=366, description="Days up to now that the numbers are about.")
 
 
 class DecisionIn(BaseModel):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from nlp_service.adapters.themes_index import REFRESH
 from nlp_service.settings import Settings
 from nlp_service.web.app import create_app
 
@@ -102,6 +104,20 @@ def send(client: TestClient, messages: list[dict[str, Any]]) -> None:
         assert answer.status_code == 200, answer.text
 
 
+def mine(client: TestClient) -> dict[str, Any]:
+    """Mine as a job, wait for its end and until the running service knows the themes."""
+    job = client.post("/themes/mine").json()
+    end = time.monotonic() + 120
+    while job["state"] not in ("done", "failed"):
+        assert time.monotonic() < end, job
+        time.sleep(0.2)
+        job = client.get(f"/jobs/{job['id']}").json()
+    assert job["state"] == "done", job["error"]
+    time.sleep(REFRESH + 1)
+    result: dict[str, Any] = job["result"]
+    return result
+
+
 def found(client: TestClient, word: str) -> dict[str, Any]:
     themes = client.get("/themes", params={"all": True}).json()
     named = [theme for theme in themes if word in theme["title"]]
@@ -110,7 +126,7 @@ def found(client: TestClient, word: str) -> dict[str, Any]:
 
 
 def test_the_planted_story(client: TestClient) -> None:
-    mined = client.post("/themes/mine").json()
+    mined = mine(client)
     assert mined["messages"] == len(story(random.Random(7)))
 
     manual = found(client, "说明书")
@@ -135,7 +151,7 @@ def test_decisions_and_the_judgement_of_a_fix(client: TestClient) -> None:
     assert client.post(f"/themes/{crash}/acknowledge", json={"by": "wang"}).json()["acknowledged_by"] == "wang"
     fixed = client.post(f"/themes/{crash}/fix", json={"what": "2.3.1", "at": fixed_at}).json()
     assert fixed["state"] == "fixed"
-    client.post("/themes/mine")
+    mine(client)
     kinds = [event["kind"] for event in client.get(f"/themes/{crash}/events").json()]
     assert "fix_worked" in kinds
     assert client.get(f"/themes/{crash}").json()["fix"]["verdict"] == "worked"

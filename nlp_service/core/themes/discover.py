@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -115,7 +116,8 @@ def _canonical(embeddings: FloatArray) -> IntArray:
 def _partition(placed: FloatArray, options: Options) -> tuple[IntArray, IntArray]:
     """Return the merged group of each row and its finer part."""
     reduced = placed if len(placed) <= EXACT_LIMIT else principal(placed)
-    indices, cosines = nearest(reduced, options.neighbours)
+    # Among few messages ten neighbours would reach across matters.
+    indices, cosines = nearest(reduced, min(options.neighbours, max(3, math.isqrt(len(reduced)) // 2)))
     groups = _communities(_shared_neighbours(indices), options.seed)
     smoothed = _smooth(reduced, indices, cosines)
     return _merge(smoothed, groups, (options.merge_distance, SUB_DISTANCE * options.merge_distance))
@@ -144,7 +146,7 @@ def _communities(graph: sparse.csr_matrix, seed: int) -> IntArray:
     """Return the community of each row, numbered by first appearance."""
     from sknetwork.clustering import Louvain
 
-    resolution = graph.shape[0] / _GROUP
+    resolution = max(graph.shape[0] / _GROUP, math.sqrt(graph.shape[0]) / 2)
     while True:
         found: Any = Louvain(resolution=resolution, random_state=seed, sort_clusters=False).fit_predict(graph)
         if found.max() < MAX_GROUPS or resolution < 1:

@@ -19,6 +19,7 @@ from nlp_service.errors import NotFound
 from nlp_service.flows.mine import REPORTED
 from nlp_service.web.access import PrincipalDep, needs
 from nlp_service.web.request import ServiceDep
+from nlp_service.web.routes.jobs import JobOut
 from nlp_service.web.schemas.problems import Problem
 from nlp_service.wire.themes import (
     NOTHING,
@@ -27,12 +28,11 @@ from nlp_service.wire.themes import (
     FixIn,
     HeardOut,
     MergeIn,
-    MinedOut,
+    MineIn,
     PinIn,
     RenameIn,
     SplitIn,
     ThemeOut,
-    mined_out,
 )
 
 router = APIRouter(prefix="/themes", tags=["themes"], dependencies=[Depends(needs(Scope.THEMES_READ))])
@@ -58,11 +58,11 @@ def listed(
     return [ThemeOut.of(theme, live.get(theme.id, NOTHING)) for theme in themes[:limit]]
 
 
-@router.post("/mine", summary="Mine now", dependencies=[Depends(needs(Scope.JOBS))], responses={409: _CONFLICT})
-def mine(service: ServiceDep) -> MinedOut:
-    """Run over the last seven days; refused while another run is under way."""
-    mining = service.mine()
-    return mined_out(mining.mined, mining.events)
+@router.post("/mine", status_code=202, summary="Mine now, as a job", dependencies=[Depends(needs(Scope.JOBS))])
+def mine(service: ServiceDep, principal: PrincipalDep, body: MineIn | None = None) -> JobOut:
+    """Queue a run over the last days; `GET /jobs/{id}` says how far it is and what came of it."""
+    params = (body or MineIn()).model_dump()
+    return JobOut.of(service.jobs.submit("mine", params, by=principal.id, at=now()))
 
 
 @router.get("/report", summary="The digest of the newest window", responses={200: {"content": {"text/html": {}}}})
