@@ -29,6 +29,7 @@ NAVIGATION = (
     ("themes", "/ui/themes", Scope.THEMES_READ),
     ("try", "/ui/try", Scope.CLASSIFY),
     ("policy", "/ui/policy", Scope.MODELS),
+    ("deliveries", "/ui/deliveries", Scope.DELIVERIES),
 )
 
 _environment = Environment(

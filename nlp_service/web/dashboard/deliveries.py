@@ -1,0 +1,70 @@
+"""Deliveries: who is told, whether it arrived, and sending again."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Form, Query, Response
+from starlette.responses import RedirectResponse
+
+from nlp_service.bootstrap import now
+from nlp_service.bootstrap_delivery import Delivery
+from nlp_service.core.access import Scope
+from nlp_service.core.delivery.records import DELIVERY_STATES
+from nlp_service.errors import NotFound
+from nlp_service.web.dashboard.access import ViewerDep, shows
+from nlp_service.web.dashboard.pages import PageRoute
+from nlp_service.web.dashboard.view import View, ViewDep
+
+router = APIRouter(prefix="/ui/deliveries", route_class=PageRoute, dependencies=[Depends(shows(Scope.DELIVERIES))])
+
+
+@router.get("")
+def listed(
+    view: ViewDep,
+    state: Annotated[str, Query(max_length=20)] = "",
+    before: Annotated[int | None, Query(ge=1)] = None,
+    resent: Annotated[int | None, Query(ge=0)] = None,
+) -> Response:
+    """Show the endpoints and the newest deliveries."""
+    if view.service.delivery is None:
+        return view.page("deliveries_off.html")
+    page = view.service.delivery.log.page(state=state or None, before=before)
+    subscriptions = view.service.delivery.subscriptions.all()
+    return view.page(
+        "deliveries.html", subscriptions=subscriptions, page=page, states=DELIVERY_STATES, state=state, resent=resent
+    )
+
+
+@router.post("/resend")
+def resend_dead(view: ViewDep) -> Response:
+    """Put every dead delivery back in the queue."""
+    count = _delivery(view).log.resend_dead(subscription_id=None, at=now())
+    return RedirectResponse(f"/ui/deliveries?resent={count}", status_code=303)
+
+
+@router.post("/subscriptions/{key}")
+def switch(view: ViewDep, viewer: ViewerDep, key: str, to: Annotated[Literal["active", "paused"], Form()]) -> Response:
+    """Switch an endpoint on again, or pause it."""
+    subscribe = _delivery(view).subscribe
+    (subscribe.resume if to == "active" else subscribe.pause)(key, by=viewer.id)
+    return RedirectResponse("/ui/deliveries", status_code=303)
+
+
+@router.get("/{delivery_id}")
+def one(view: ViewDep, delivery_id: str) -> Response:
+    """Show a delivery with its attempts."""
+    return view.page("delivery.html", delivery=_delivery(view).log.get(delivery_id))
+
+
+@router.post("/{delivery_id}/resend")
+def resend(view: ViewDep, delivery_id: str) -> Response:
+    """Put a dead delivery back in the queue."""
+    _delivery(view).log.resend(delivery_id, at=now())
+    return RedirectResponse(f"/ui/deliveries/{delivery_id}", status_code=303)
+
+
+def _delivery(view: View) -> Delivery:
+    if view.service.delivery is None:
+        raise NotFound("delivery is not set up on this server: set NLP_SERVICE_ENCRYPTION_KEY and start it again")
+    return view.service.delivery
