@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ from nlp_service.core.labelling import (
     ThemeMatch,
 )
 from nlp_service.core.messages import Message
+from nlp_service.core.stored import Window
+from nlp_service.core.themes.values import Interval, Measure, Name, Part, Quote, Theme, theme_id
 
 MODEL = ModelIdentity(name="feedback", version="1.0.0")
 
@@ -71,4 +74,23 @@ def labelling(
         embedding=vector / np.float32(np.linalg.norm(vector)),
         customer_tags=(CustomerTag(tag="loyal", reasons=("40 messages",)),),
         themes=(ThemeMatch(theme_id="thm_1", title="说明书看不懂", similarity=0.9),),
+    )
+
+
+def theme(title: str, *, departments: Sequence[str] = ("aftersales",), at: datetime | None = None) -> Theme:
+    """Return a theme with the numbers of one window."""
+    end = at or datetime.now(UTC)
+    window = Window(start=end - timedelta(days=7), end=end)
+    share = Interval(value=0.117, low=0.059, high=0.202)
+    quotes = tuple(Quote(message_id=f"q-{number}", text=f"{title}，第{number}次了") for number in (1, 2, 3))
+    return Theme(
+        id=theme_id(title),
+        name=Name(title=title, phrases=(title[:3], "看不懂"), quotes=quotes, language="zh"),
+        state="new",
+        intents=(Part(name="product_usage", share=0.8), Part(name="product_info", share=0.2)),
+        departments=tuple(departments),
+        first_seen=window.start,
+        last_seen=end,
+        created_at=end,
+        measure=Measure(window=window, messages=14, counted=12, customers=9, share=share, daily=(0, 1, 1, 2, 2, 3, 3)),
     )

@@ -28,6 +28,7 @@ NAVIGATION = (
     ("overview", "/ui/overview", Scope.READ),
     ("themes", "/ui/themes", Scope.THEMES_READ),
     ("try", "/ui/try", Scope.CLASSIFY),
+    ("models", "/ui/models", Scope.MODELS),
     ("policy", "/ui/policy", Scope.MODELS),
     ("deliveries", "/ui/deliveries", Scope.DELIVERIES),
 )

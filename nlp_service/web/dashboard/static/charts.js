@@ -45,7 +45,8 @@
       yAxis: {
         type: "value",
         minInterval: data.percent ? 0 : 1,
-        max: data.percent ? (range) => (range.max > 0.5 ? 1 : Math.max(0.05, Math.ceil(range.max * 20) / 20)) : undefined,
+        max: data.percent ? top(data) : undefined,
+        interval: data.percent ? top(data) / 4 : undefined,
         axisLabel: { color: ink, formatter: data.percent ? (value) => `${Math.round(value * 100)}%` : undefined },
         splitLine: { lineStyle: { color: line } },
         splitNumber: 3,
@@ -63,6 +64,12 @@
         markLine: index === 0 && data.marks && data.marks.length ? marks(data.marks, ink) : undefined,
       })),
     };
+  }
+
+  // The end of an axis of shares: a round number above the greatest.
+  function top(data) {
+    const most = Math.max(...data.series.flatMap((item) => item.values.map((value) => value || 0)));
+    return [0.04, 0.08, 0.2, 0.4, 0.6, 0.8].find((end) => end >= most) || 1;
   }
 
   function marks(list, ink) {

@@ -1,0 +1,181 @@
+"""A served process with stored messages and themes, and a real Chromium that looks at it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from shutil import which
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from nlp_service.adapters.db.database import Database
+from nlp_service.adapters.db.keys import Keys
+from nlp_service.adapters.db.migrations import migrate
+from nlp_service.adapters.db.themes import Themes
+from nlp_service.core.access import Scope
+from tests.acceptance.web.seed import messages, send
+from tests.bundles import write_bundle
+from tests.examples import theme
+
+ROOT = Path(__file__).parents[3]
+AXE = ROOT / "tests" / "vendor" / "axe.min.js"
+START_SECONDS = 180  # a loaded machine takes long to import everything
+PATIENCE = 60_000  # milliseconds that a page may take on a loaded machine
+SEEDED = 120
+
+
+@dataclass
+class Site:
+    """A served process and the database behind it."""
+
+    url: str
+    database: str
+    keys: dict[str, str] = field(default_factory=dict)
+
+    def make_key(self, name: str, *scopes: Scope, departments: set[str] | None = None) -> str:
+        with Database.open(self.database) as database:
+            _, token = Keys(database).create(name=name, scopes=scopes, departments=departments, by="tests")
+        return token
+
+
+@pytest.fixture(scope="session")
+def bundle_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models")
+    write_bundle(folder / "small")
+    pointer = {"name": "tests", "version": "0.0.1", "path": "small"}
+    (folder / "accepted.json").write_text(json.dumps(pointer), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def serve(bundle_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Site]]:
+    """Return a function that starts a process on a database of its own; all are stopped at the end."""
+    running: list[subprocess.Popen[str]] = []
+
+    def start(name: str) -> Site:
+        database = f"sqlite:///{tmp_path_factory.mktemp(name) / 'service.db'}"
+        migrate(database)
+        variables = {
+            **os.environ,
+            "NLP_SERVICE_MODELS": str(bundle_folder),
+            "NLP_SERVICE_DATABASE": database,
+            "NLP_SERVICE_SESSIONS": "1",
+            "COLUMNS": "200",
+        }
+        command = [sys.executable, "-m", "nlp_service.cli.main", "serve", "--port", "0"]
+        process = subprocess.Popen(command, cwd=ROOT, env=variables, stderr=subprocess.PIPE, text=True)
+        running.append(process)
+        url = _address(process)
+        _wait(url)
+        return Site(url=url, database=database)
+
+    yield start
+    for process in running:
+        process.terminate()
+        process.wait(30)
+
+
+@pytest.fixture(scope="session")
+def site(serve: Callable[[str], Site]) -> Site:
+    """Return a site without keys, so that this machine may do everything, with messages and two themes."""
+    started = serve("open")
+    send(started.url, messages(SEEDED, now=datetime.now(UTC)))
+    with Database.open(started.database) as database:
+        for entry in (theme("说明书看不懂", departments=("product_team",)), theme("退款一直不到账")):
+            Themes(database).add(entry, (), ())
+    return started
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Return Debian's Chromium; skips with the reason where there is none."""
+    path = which("chromium") or which("chromium-browser") or which("google-chrome")
+    if path is None:
+        pytest.skip("no Chromium to look with: apt-get install chromium")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--disable-background-networking", "--disable-gpu"]
+        )
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Return a function that opens a page; the test fails where the console or the network showed an error."""
+    faults: list[str] = []
+    contexts = []
+
+    def look(*, language: str = "en", width: int = 1440, scheme: str = "light") -> Page:
+        locale = {"en": "en-GB", "zh": "zh-CN"}[language]
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, locale=locale, color_scheme=scheme, reduced_motion="reduce"
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE)
+        page.on("console", lambda message: _note(faults, message.type, message.text))
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("request", lambda request: _check_local(faults, request.url))
+        return page
+
+    yield look
+    for context in contexts:
+        context.close()
+    assert faults == []
+
+
+def serious_faults(page: Page) -> list[str]:
+    """Return axe-core's serious and critical findings as rule and element."""
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("async () => (await axe.run({resultTypes: ['violations']})).violations")
+    return [
+        f"{item['id']}: {node['target']} {node['failureSummary']}"
+        for item in found
+        if item["impact"] in {"serious", "critical"}
+        for node in item["nodes"]
+    ]
+
+
+def _note(faults: list[str], kind: str, text: str) -> None:
+    refused = "status of 40" in text or "status of 42" in text  # a test may ask for what is refused
+    if kind in {"error", "warning"} and not refused:
+        faults.append(f"{kind}: {text}")
+
+
+def _check_local(faults: list[str], url: str) -> None:
+    if not url.startswith(("http://127.0.0.1:", "data:", "blob:")):
+        faults.append(f"asked for {url}")
+
+
+def _address(process: subprocess.Popen[str]) -> str:
+    assert process.stderr is not None
+    said: list[str] = []
+    for line in process.stderr:
+        said.append(line)
+        if found := re.search(r"nlp-service on (http://\S+)", line):
+            threading.Thread(target=process.stderr.read, daemon=True).start()  # so that the pipe never fills
+            return found.group(1)
+    raise AssertionError("the process ended: " + "".join(said))
+
+
+def _wait(url: str) -> None:
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end:
+        try:
+            if httpx.get(f"{url}/readyz", timeout=10).is_success:
+                return
+        except httpx.HTTPError:
+            time.sleep(0.2)
+    raise AssertionError(f"{url} is not ready after {START_SECONDS} s")
