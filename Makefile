@@ -4,7 +4,7 @@ SERVE_VENV := .venv
 TEST_VENV := .venv-test
 CORPORA ?= ../shared/corpora
 
-.PHONY: serve test lint train quality bench soak clean
+.PHONY: serve test browser lint train quality bench soak clean
 
 $(SERVE_VENV)/.done: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version) if sys.version_info < (3, 11) else None'
@@ -27,7 +27,11 @@ lint: $(TEST_VENV)/.done
 	$(TEST_VENV)/bin/mypy
 	$(TEST_VENV)/bin/lint-imports
 
-test: lint  ## install what the tests need and run them all
+browser:  ## a Chromium for the tests of the web page, where it can be installed; else they are skipped
+	@command -v chromium >/dev/null || { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get update -qq \
+	  && apt-get install -y -qq --no-install-recommends chromium fonts-noto-cjk >/dev/null; } || echo "no Chromium: the tests of the web page will be skipped"
+
+test: lint browser  ## install what the tests need and run them all
 	$(TEST_VENV)/bin/python -m pytest -n 2
 
 train: $(TEST_VENV)/.done  ## from corpora to a bundle

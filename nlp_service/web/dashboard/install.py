@@ -8,10 +8,21 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from nlp_service.web.dashboard import deliveries, links, models, overview, policy, preferences, sign_in, themes, try_it
+from nlp_service.web.dashboard import (
+    deliveries,
+    jobs,
+    links,
+    models,
+    overview,
+    policy,
+    preferences,
+    sign_in,
+    themes,
+    try_it,
+)
 
 STATIC = Path(__file__).parent / "static"
-PAGES = (sign_in, preferences, overview, themes, try_it, models, policy, deliveries)
+PAGES = (sign_in, preferences, overview, themes, try_it, models, policy, deliveries, jobs)
 
 
 class CachedFiles:

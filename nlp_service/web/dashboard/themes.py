@@ -142,9 +142,9 @@ def _trend(measure: Measure) -> str:
 
 
 def _chart(view: View, theme: Theme, timeline: tuple[Measure, ...]) -> dict[str, Any] | None:
-    """Return the share by window with what people did marked; None before the second window."""
+    """Return the share by window with what people did marked, before the second window the messages by day."""
     if len(timeline) < 2:
-        return None
+        return _daily(view, theme.measure)
     labels = [(measure.window.end - timedelta(seconds=1)).date().isoformat() for measure in timeline]
     marks = [("acknowledged", theme.acknowledged_at), ("fixed", theme.fixed_at)]
     at = [(next((label for label in labels if label >= when.date().isoformat()), labels[-1]), view.t(f"state.{name}"))
@@ -162,3 +162,11 @@ def _chart(view: View, theme: Theme, timeline: tuple[Measure, ...]) -> dict[str,
             for bound, key, tone, dashed in lines
         ],
     }  # fmt: skip
+
+
+def _daily(view: View, measure: Measure | None) -> dict[str, Any] | None:
+    if measure is None or not measure.daily:
+        return None
+    days = [(measure.window.start + timedelta(days=number)).date() for number in range(len(measure.daily))]
+    series = {"name": view.t("overview.messages"), "tone": "accent", "values": list(measure.daily)}
+    return {"kind": "bars", "labels": [day.isoformat()[5:] for day in days], "series": [series]}

@@ -31,6 +31,7 @@ NAVIGATION = (
     ("models", "/ui/models", Scope.MODELS),
     ("policy", "/ui/policy", Scope.MODELS),
     ("deliveries", "/ui/deliveries", Scope.DELIVERIES),
+    ("jobs", "/ui/jobs", Scope.JOBS),
 )
 
 _environment = Environment(

@@ -9,7 +9,7 @@ from playwright.sync_api import Page
 
 from tests.acceptance.web.conftest import Site, serious_faults
 
-PAGES = ("overview", "themes", "try", "policy", "deliveries", "models", "sign-in")
+PAGES = ("overview", "themes", "try", "policy", "deliveries", "jobs", "models", "sign-in")
 LOOKS = (("en", 1440, "light"), ("zh", 390, "dark"))
 
 
