@@ -64,7 +64,7 @@ def test_a_theme_is_taken_on_dismissed_and_brought_back(site: Site, open_page: C
     page = open_page()
     page.goto(f"{site.url}/ui/themes")
     page.get_by_role("link", name="说明书看不懂").click()
-    page.get_by_role("button", name="Take on").wait_for()
+    page.wait_for_load_state()  # the keys work from then on
     page.keyboard.press("a")
     page.get_by_role("status").filter(has_text="Taken on.").wait_for()
     page.get_by_label("Why nobody needs to hear of it").fill("known")
