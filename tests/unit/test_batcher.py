@@ -69,7 +69,7 @@ def assert_same(one: Scores, other: Scores) -> None:
     assert one.truncated.tolist() == other.truncated.tolist()
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.too_slow])
 @given(
     calls=st.lists(CALL, min_size=1, max_size=12), cache=st.sampled_from([0, 3, 1000]), pass_tokens=st.integers(1, 400)
 )
@@ -91,7 +91,7 @@ def test_order_and_identity_are_never_mixed(
     asyncio.run(run())
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.too_slow])
 @given(calls=st.lists(CALL, min_size=2, max_size=10), swap_after=st.integers(0, 9))
 def test_no_answer_mixes_two_models(taxonomy: Taxonomy, calls: list[list[Segments]], swap_after: int) -> None:
     models = {version: FakeEngine(taxonomy, version=version) for version in ("1.0.0", "2.0.0")}

@@ -53,7 +53,7 @@ class ScoredBatch:
 
 
 class Batcher:
-    """Scores messages of many callers together, in order of arrival and of similar length.
+    """Scores messages of many callers together, fairly among them and grouped by length.
 
     What waits is bounded in tokens; beyond it callers are refused at once. A caller that is cancelled is dropped
     before compute. Use within one running event loop; ``swap`` may be called from any thread.
@@ -78,7 +78,6 @@ class Batcher:
         self._ready = threading.Condition(self._lock)
         self._arrivals: deque[Request] = deque()
         self._windows = LengthQueue()
-        self._tickets = 0
         self._waiting_tokens = 0
         self._open = 0  # requests without an answer
         self._rate = FIRST_RATE
@@ -219,11 +218,13 @@ class Batcher:
         actual = sum(reading.tokens for reading in request.readings)
         self._account(actual - request.cost)
         request.cost = actual
-        for message, reading in enumerate(request.readings):
-            for position, window in enumerate(reading.windows):
-                self._windows.push(Unit(request, window, message, position, self._tickets))
-                self._tickets += 1
-                request.waiting += 1
+        units = [
+            Unit(request, window, message, position)
+            for message, reading in enumerate(request.readings)
+            for position, window in enumerate(reading.windows)
+        ]
+        request.waiting = len(units)
+        self._windows.push(units)
 
     def _infer_windows(self) -> None:
         """Compute passes until closed and nothing is open any more."""

@@ -52,4 +52,3 @@ class Unit:
     window: Window
     message: int
     position: int
-    ticket: int  # order of arrival
