@@ -40,5 +40,10 @@ train: $(TEST_VENV)/.done  ## from corpora to a bundle
 quality: $(TEST_VENV)/.done  ## every quality figure of the accepted bundle
 	$(TEST_VENV)/bin/python -m training.evaluate --corpora $(CORPORA)
 
+bench: $(TEST_VENV)/.done  ## every speed figure, printed and written to benchmarks/results
+	$(TEST_VENV)/bin/python -m benchmarks.engine --corpora $(CORPORA)
+	$(TEST_VENV)/bin/python -m benchmarks.serving --corpora $(CORPORA)
+	$(TEST_VENV)/bin/python -m benchmarks.curves
+
 clean:
 	rm -rf $(SERVE_VENV) $(TEST_VENV) .mypy_cache .ruff_cache .pytest_cache

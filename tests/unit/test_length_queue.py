@@ -7,7 +7,7 @@ import asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nlp_service.adapters.batching.queue import LEAST_FILL, LengthQueue
+from nlp_service.adapters.batching.queue import CLASSES, LEAST_FILL, LengthQueue
 from nlp_service.adapters.batching.request import Generation, Request, Unit
 from nlp_service.adapters.cache import DuplicateCache
 from nlp_service.contract.encode import Window
@@ -45,7 +45,8 @@ def test_every_window_is_taken_once_within_the_budget(requests: list[list[int]],
     for taken in passes:
         widths = [len(unit.window) for unit in taken]
         assert len(taken) == 1 or max(widths) * len(taken) <= budget
-        assert min(widths) >= LEAST_FILL * max(widths) / 2  # a class is at most twice as wide as its narrowest
+        # A class spans at most a factor of two above its narrowest member; the first one holds everything short.
+        assert min(widths) >= LEAST_FILL / 2 * max(widths) or min(widths) <= CLASSES[0]
 
 
 def test_a_single_message_overtakes_the_tail_of_a_large_request() -> None:
