@@ -4,7 +4,7 @@ SERVE_VENV := .venv
 TEST_VENV := .venv-test
 CORPORA ?= ../shared/corpora
 
-.PHONY: serve test browser lint train quality bench soak clean
+.PHONY: serve test browser lint train quality bench bench-delivery soak clean
 
 $(SERVE_VENV)/.done: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version) if sys.version_info < (3, 11) else None'
@@ -44,6 +44,12 @@ bench: $(TEST_VENV)/.done  ## every speed figure, printed and written to benchma
 	$(TEST_VENV)/bin/python -m benchmarks.engine --corpora $(CORPORA)
 	$(TEST_VENV)/bin/python -m benchmarks.serving --corpora $(CORPORA)
 	$(TEST_VENV)/bin/python -m benchmarks.curves
+
+soak: $(TEST_VENV)/.done  ## the long tests: kills, faults, load
+	$(TEST_VENV)/bin/python -m pytest -m soak tests/soak
+
+bench-delivery: $(TEST_VENV)/.done  ## theme events a second, and the time until they arrive
+	$(TEST_VENV)/bin/python -m benchmarks.delivery
 
 clean:
 	rm -rf $(SERVE_VENV) $(TEST_VENV) .mypy_cache .ruff_cache .pytest_cache

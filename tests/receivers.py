@@ -62,7 +62,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         receivers = self.server.receivers
-        body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        length = int(self.headers.get("content-length") or 0)
+        body = self.rfile.read(length)
+        if len(body) < length:  # the sender died in the middle: nothing was received
+            self.close_connection = True
+            return
         headers = {name.lower(): value for name, value in self.headers.items()}
         path = self.path.partition("?")[0]
         key = f"{path} {headers.get('webhook-id', '')}"

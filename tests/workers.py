@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from multiprocessing.context import ForkServerContext
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -61,13 +66,28 @@ def open_parts(variables: dict[str, str]) -> Iterator[tuple[Database, Delivery]]
 
 
 def start_worker(variables: dict[str, str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
+    """Return a worker process that has begun to deliver."""
+    process = subprocess.Popen(
         [sys.executable, "-m", "nlp_service.cli.main", "worker"],
         cwd=ROOT,
         env=variables,
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
     )
+    _await_start(process)
+    return process
+
+
+def _await_start(process: subprocess.Popen[bytes]) -> None:
+    """Read what the process says until it says that it delivers."""
+    assert process.stderr is not None
+    said = b""
+    for line in process.stderr:
+        said += line
+        if b"worker delivers" in line:
+            threading.Thread(target=process.stderr.read, daemon=True).start()  # so that it never blocks on the pipe
+            return
+    raise AssertionError(f"the worker ended with {process.wait()}: {said.decode(errors='replace')}")
 
 
 def stop(process: subprocess.Popen[bytes], signum: int = signal.SIGTERM) -> int:
@@ -102,3 +122,34 @@ def happen(database: Database, number: int, theme: str, **fields: Any) -> ThemeE
     event = replace(sample_event(f"evt_{number:05d}", at=now), theme_id=theme, **fields)
     database.transaction(lambda connection: enqueue(connection, event, at=now))
     return event
+
+
+def _warm() -> ForkServerContext:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["nlp_service.bootstrap_delivery", "tests.workers"])
+    return context
+
+
+def _work(variables: dict[str, str]) -> None:
+    with open_parts(variables) as (_, delivery):
+        asyncio.run(delivery.work(asyncio.Event()))
+
+
+@dataclass
+class Killable:
+    """A worker process that is forked from a warm one, so that killing it fifty times costs no fifty starts."""
+
+    variables: dict[str, str]
+    context: ForkServerContext = field(default_factory=_warm)
+    process: BaseProcess | None = None
+
+    def start(self) -> None:
+        self.process = self.context.Process(target=_work, args=(self.variables,), daemon=True)
+        self.process.start()
+
+    def kill(self) -> None:
+        """Kill without any chance to tidy up."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.join(30)
+        assert self.process.exitcode == -signal.SIGKILL

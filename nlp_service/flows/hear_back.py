@@ -61,7 +61,7 @@ class HearBack:
         subscription = self._known(key)
         target = self._subscriptions.target(key)
         now = self._now()
-        secrets = [target.inbound_secret] if target.inbound_secret else []
+        secrets = [target.inbound_secret] if target.inbound_secret and subscription.channel != "slack" else []
         if subscription.channel == "webhook":
             secrets += [entry.value for entry in target.secrets if entry.until is None or entry.until > now]
         known = {"message_id": message_id, "timestamp": timestamp, "body": body, "now": int(now.timestamp())}

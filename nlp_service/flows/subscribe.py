@@ -80,6 +80,8 @@ class Subscribe:
         if channel == "webhook":
             for known in target.secrets:
                 webhook_key(known.value)
+        if channel != "slack" and target.inbound_secret:
+            webhook_key(target.inbound_secret)
         self._check_departments(subscription.filter)
         subscription = replace(subscription, address=shown_address(channel, target))
         self._store.add(subscription, target, by=by)
