@@ -27,6 +27,7 @@ def labels(
     emotion: str = "neutral",
     flags: Sequence[str] = (),
     urgency: str = "normal",
+    urgency_confidence: float = 0.5,
     confidence: float = 0.9,
     out_of_scope: float = 0.0,
 ) -> Labels:
@@ -36,7 +37,7 @@ def labels(
         sentiment=Sentiment(label=sentiment, score=SCORES[sentiment] if score is None else score, confidence=0.9),
         emotion=sure(emotion),
         flags=tuple(sure(flag, 0.88) for flag in flags),
-        urgency=sure(urgency, 0.8),
+        urgency=sure(urgency, urgency_confidence),
         out_of_scope=out_of_scope,
     )
 

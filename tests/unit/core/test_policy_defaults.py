@@ -29,6 +29,7 @@ def decided(message: Facts) -> tuple[str, list[str]]:
         (facts(labels(flags=["safety_hazard"])), "urgent", ["safety_hazard"]),
         (facts(labels(flags=["fraud_suspicion"])), "urgent", ["fraud_suspicion"]),
         (facts(labels(flags=["repeat_contact"], **NEGATIVE)), "urgent", ["repeat_contact_unsolved"]),
+        (facts(labels(flags=["repeat_contact"], urgency_confidence=0.9, **NEGATIVE)), "normal", ["model_urgency"]),
         (facts(labels(flags=["repeat_contact"])), "normal", ["model_urgency"]),
         (facts(labels("complaint", **NEGATIVE), amount=500.01), "urgent", ["complaint_high_amount"]),
         (facts(labels("complaint", **NEGATIVE), amount=500), "normal", ["model_urgency"]),
@@ -46,6 +47,7 @@ def decided(message: Facts) -> tuple[str, list[str]]:
         ),
         (facts(labels("complaint", **NEGATIVE), before=history(past(3, "praise"))), "normal", ["model_urgency"]),
         (facts(labels("product_defect", emotion="anger", **NEGATIVE)), "urgent", ["anger_about_defect"]),
+        (facts(labels("product_defect", emotion="anger", urgency_confidence=0.9)), "normal", ["model_urgency"]),
         (
             facts(labels("product_defect", emotion="disappointment", sentiment="very_negative")),
             "urgent",
