@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 
 from nlp_service.errors import ConfigurationError, NlpServiceError
-from training import evaluate, stages
+from training import evaluate, stages, taxonomies
 from training.loop import SHARED_MEMORY
 from training.recipe import load_recipe
 from training.stages import Run
@@ -32,6 +32,7 @@ STAGES: dict[str, tuple[Callable[[Run], None], ...]] = {
     "train": (stages.prepare, stages.run_training),
     "export": (stages.run_wide, stages.run_export),
     "calibrate": (stages.run_examples, stages.run_calibration, stages.complete),
+    "complete": (stages.complete,),
     "run": (
         stages.prepare,
         stages.run_pretraining,
@@ -83,6 +84,7 @@ def parser() -> argparse.ArgumentParser:
             "--workers", type=int, default=1, help="processes of one thread that fine-tune together; for shared cores"
         )
     commands.add_parser("evaluate", help="Every quality figure of a bundle.", add_help=False)
+    commands.add_parser("taxonomy", help="A taxonomy for somebody else's corpus.", add_help=False)
     return top
 
 
@@ -112,6 +114,8 @@ def main(arguments: list[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given[:1] == ["evaluate"]:
         return evaluate.main(given[1:])
+    if given[:1] == ["taxonomy"]:
+        return taxonomies.main(given[1:])
     options = parser().parse_args(given)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
     if options.threads:

@@ -124,12 +124,16 @@ def _fit_classes(logits: Floats, examples: Sequence[Example], head: str) -> floa
         for i, e in enumerate(examples)
         if getattr(e, head) is not None and (head != "sentiment" or len(e.sentiment or ()) == 1)
     ]
+    if not rows:
+        return 1.0
     truth = np.array([label_of(examples[i], head) for i in rows])
     losses = [-np.log(softmax(logits[rows], t)[np.arange(len(rows)), truth] + 1e-12).mean() for t in TEMPERATURES]
     return float(TEMPERATURES[int(np.argmin(losses))])
 
 
 def _fit_binary(logits: Floats, truth: Floats) -> float:
+    if not len(logits):
+        return 1.0
     losses = []
     for t in TEMPERATURES:
         p = np.clip(sigmoid(logits, t), 1e-7, 1 - 1e-7)

@@ -51,7 +51,7 @@ PUBLIC_SENTIMENT = (
     ("wisesight_th", "dev.jsonl", 3),
     ("umsab_tweets", "dev.jsonl", 3),
 )
-SAMPLE, SCOPE_SAMPLE = 1500, 600
+SAMPLE, SCOPE_SAMPLE = 800, 600
 _TRADITIONAL = OpenCC("s2t")
 
 

@@ -17,6 +17,8 @@ class DataRecipe:
     """What is read. Sets are folders of --corpora; own and annotations are files of the repository's corpora/."""
 
     service: tuple[str, ...] = ()  # sets labelled in our contract
+    intent_field: str = "intent"  # where those sets hold the intent; other people's corpora say "label"
+    outside_label: str | None = None  # an intent value that means out of scope, e.g. "oos"
     annotations: tuple[str, ...] = ()  # files of corpora/annotations, joined with the text of their sets
     own: tuple[str, ...] = ()  # files of corpora/own
     own_repeats: int = 1  # how often our own messages are seen in an epoch

@@ -249,16 +249,19 @@ def run_calibration(run: Run) -> None:
     """Fit calibration.json on the validation split with the exported model."""
     served = OnnxModel.load_bundle(run.bundle)
     # Our own texts are cleaner than what customers send: promises are made on real messages where there are some.
-    real = [e for e in run.data.validation if e.source != "own"] or run.data.validation
-    scope = run.data.scope_validation or real[:1]
+    inside = [e for e in run.data.validation if e.scope != 1]
+    real = [e for e in inside if e.source != "own"] or inside
+    outside = [*run.data.scope_validation, *(e for e in run.data.validation if e.scope == 1)]
+    scope = outside or real[:1]
     fitted = calibrate(served.run(real), real, served.run(scope), run.taxonomy)
     write_calibration(fitted, run.bundle / "calibration.json")
     log.info("temperatures %s, promises %s", fitted.temperatures, fitted.abstention)
 
 
-def complete(run: Run, figures: Path | None = None) -> None:
-    """Write the card and, last, the manifest."""
-    report = json.loads(figures.read_text(encoding="utf-8")) if figures and figures.is_file() else {}
+def complete(run: Run) -> None:
+    """Write the card, with the figures of quality.json where the run has some, and, last, the manifest."""
+    figures = run.out / "quality.json"
+    report = json.loads(figures.read_text(encoding="utf-8")) if figures.is_file() else {}
     sources = card.sources(run.data)
     (run.bundle / "card.md").write_text(
         card.render(run.recipe, run.name, run.version, run.taxonomy, sources, report), encoding="utf-8"

@@ -82,7 +82,13 @@ def require_sets(recipe: DataRecipe, corpora: Path, allow_missing: bool) -> Data
 
 def assemble(recipe: DataRecipe, folders: Folders, taxonomy: Taxonomy, heads: Heads) -> TrainingData:
     """Read everything that training learns from, split by conversation and near-duplicate group."""
-    labelled = [e for name in recipe.service for e in read_service(folders.corpora / name / "train.jsonl", taxonomy)]
+    labelled = [
+        example
+        for name in recipe.service
+        for example in read_service(
+            folders.corpora / name / "train.jsonl", taxonomy, recipe.intent_field, recipe.outside_label
+        )
+    ]
     labelled += _annotated(recipe, folders, taxonomy)
     forbidden, dialogues = held_back_keys(folders.corpora) if folders.corpora.is_dir() else (set(), set())
     labelled = [e for e in without_texts(labelled, forbidden) if e.group not in dialogues]

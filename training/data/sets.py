@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from nlp_service.contract.corpus import read_records
+from nlp_service.contract.corpus import parse_record
 from nlp_service.contract.inputs import compose
 from nlp_service.contract.taxonomy import Taxonomy
 from nlp_service.errors import CorpusError
@@ -41,9 +42,23 @@ def missing_sets(corpora: Path, names: Sequence[str]) -> list[str]:
     return [name for name in names if not (corpora / name / "train.jsonl").is_file()]
 
 
-def read_service(path: Path, taxonomy: Taxonomy) -> list[Example]:
-    """Read messages labelled in our own contract."""
-    return [from_record(record, taxonomy) for record in read_records(path)]
+def read_service(
+    path: Path, taxonomy: Taxonomy, intent_field: str = "intent", outside: str | None = None
+) -> list[Example]:
+    """Read messages labelled in our own contract, or another corpus whose intents the taxonomy knows.
+
+    An intent equal to ``outside`` marks a text that is out of scope.
+    """
+    examples = []
+    for number, row in enumerate(read_jsonl(path), 1):
+        intent = row.get(intent_field)
+        known = {**row, "intent": None if intent == outside else intent}
+        record = parse_record(known, where=f"{path}:{number}")
+        if record.intent is not None and record.intent not in taxonomy.intents:
+            raise CorpusError(f"{path}:{number}: intent {record.intent!r} is not in the taxonomy")
+        example = from_record(record, taxonomy)
+        examples.append(replace(example, scope=1) if outside is not None and intent == outside else example)
+    return examples
 
 
 def read_set(corpora: Path, name: str, taxonomy: Taxonomy, heads: Heads, limit: int | None = None) -> list[Example]:

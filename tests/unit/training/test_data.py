@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 
 import pytest
 
 from nlp_service.contract.corpus import Record
-from nlp_service.contract.taxonomy import Taxonomy
+from nlp_service.contract.taxonomy import Taxonomy, load_taxonomy
 from nlp_service.errors import ConfigurationError, CorpusError
 from training.data.annotations import join_annotations, write_annotations
 from training.data.assemble import require_sets
 from training.data.batches import EOS, Tokens, collate, join, plan
 from training.data.compact import read_labels, read_written
 from training.data.examples import Example, content_key, from_record
+from training.data.sets import read_service
 from training.data.splits import SHORT, split_validation
 from training.recipe import DataRecipe, load_recipe
+from training.taxonomies import main as write_command
 
 
 def examples(count: int) -> list[Example]:
@@ -144,3 +147,22 @@ def test_recipes_of_the_repository_load_and_unknown_keys_do_not(tmp_path: Path) 
     with pytest.raises(ConfigurationError, match="epoch"):
         load_recipe(wrong)
     assert load_recipe(Path("training/recipes/tiny.yaml"), {"train.epochs": "2"}).train.epochs == 2
+
+
+def test_other_peoples_labels_become_a_taxonomy(tmp_path: Path) -> None:
+    source = tmp_path / "train.jsonl"
+    rows = [
+        {"text": "freeze my card", "label": "freeze"},
+        {"text": "pin please", "label": "pin"},
+        {"text": "who won", "label": "oos"},
+    ]
+    source.write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
+    target = tmp_path / "theirs.yaml"
+    assert write_command(["--from", str(source), "--outside", "oos", "--out", str(target)]) == 0
+    theirs = load_taxonomy(target)
+    assert list(theirs.intents) == ["freeze", "pin"]
+    read = read_service(source, theirs, "label", "oos")
+    assert [example.intent for example in read] == [{0: 1.0}, {1: 1.0}, None]
+    assert [example.scope for example in read] == [0, 0, 1]
+    with pytest.raises(CorpusError, match="'oos' is not in the taxonomy"):
+        read_service(source, theirs, "label")
