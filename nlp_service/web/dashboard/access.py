@@ -50,6 +50,10 @@ def same_origin(request: Request) -> None:
     if request.method in {"GET", "HEAD"}:
         return
     origin = request.headers.get("origin")
-    foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
-    if foreign or request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
+    site = request.headers.get("sec-fetch-site")  # browsers leave it out over plain HTTP
+    if site is not None:
+        foreign = site not in {"same-origin", "none"}
+    else:
+        foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
+    if foreign:
         raise Forbidden(f"this form was sent from {origin or 'another site'}: open the page here and send it again")

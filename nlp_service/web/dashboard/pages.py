@@ -40,10 +40,16 @@ class PageRoute(APIRoute):
             except RequestValidationError as exc:
                 faults = "; ".join(f"{item['loc'][-1]}: {item['msg']}" for item in exc.errors()[:5])
                 return _problem(request, 422, faults)
-            response.headers.setdefault("Cache-Control", "no-store")
-            return response
+            return _private(response)
 
         return handle_for_people
+
+
+def _private(response: Response) -> Response:
+    """Keep a page out of caches, and let its forms say where they come from (``no-referrer`` would hide it)."""
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers.setdefault("Referrer-Policy", "same-origin")
+    return response
 
 
 def _to_sign_in(request: Request) -> Response:
@@ -60,4 +66,4 @@ def _problem(request: Request, status: int, detail: str) -> Response:
     view = View.of(request)
     if "hx-request" in request.headers:
         return view.part("problem_part.html", status=status, detail=detail, code=status)
-    return view.page("problem.html", status=status, detail=detail, code=status)
+    return _private(view.page("problem.html", status=status, detail=detail, code=status))

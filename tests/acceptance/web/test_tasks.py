@@ -114,7 +114,8 @@ def test_a_viewer_sees_own_pages_and_own_department(locked: Site, open_page: Cal
 
 
 def test_a_form_of_another_site_is_refused(site: Site) -> None:
-    for headers in ({"Origin": "https://elsewhere.example"}, {"Sec-Fetch-Site": "cross-site"}):
+    elsewhere = {"Origin": "https://elsewhere.example"}
+    for headers in (elsewhere, {"Origin": "null"}, {"Origin": site.url, "Sec-Fetch-Site": "cross-site"}):
         answer = httpx.post(f"{site.url}/ui/policy", data={"policy": SAVED}, headers=headers, timeout=60)
         assert answer.status_code == 403
 
