@@ -4,7 +4,7 @@ SERVE_VENV := .venv
 TEST_VENV := .venv-test
 CORPORA ?= ../shared/corpora
 
-.PHONY: serve test browser lint train quality bench bench-delivery soak clean
+.PHONY: serve test browser lint train quality bench bench-delivery soak clean bench-relabel soak-relabel
 
 $(SERVE_VENV)/.done: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version) if sys.version_info < (3, 11) else None'
@@ -50,6 +50,13 @@ soak: $(TEST_VENV)/.done  ## the long tests: kills, faults, load
 
 bench-delivery: $(TEST_VENV)/.done  ## theme events a second, and the time until they arrive
 	$(TEST_VENV)/bin/python -m benchmarks.delivery
+
+bench-relabel: $(TEST_VENV)/.done  ## relabelling 1,000,000 rows beside the engine alone and the peers
+	$(TEST_VENV)/bin/pip install --quiet datasets pandas
+	$(TEST_VENV)/bin/python -m benchmarks.relabel --corpora $(CORPORA)
+
+soak-relabel: $(TEST_VENV)/.done  ## 20 kills in a job of 200,000 rows, reconciled
+	RELABEL_ROWS=200000 RELABEL_KILLS=20 $(TEST_VENV)/bin/python -m pytest -q tests/acceptance/test_relabel_killed.py
 
 clean:
 	rm -rf $(SERVE_VENV) $(TEST_VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -7,16 +7,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from nlp_service.adapters.files.job import about_job
 from nlp_service.adapters.files.output import OutputFolder
 from nlp_service.adapters.files.rows import FileRows
-from nlp_service.bootstrap import open_database, open_labeller, open_messages
+from nlp_service.adapters.ray import RayLabeller
+from nlp_service.bootstrap import Labeller, open_database, open_labeller, open_messages
 from nlp_service.contract.bundle import file_hash, read_accepted
 from nlp_service.core.columns import ColumnMapping
 from nlp_service.core.expand import Expander
 from nlp_service.flows.relabel import PART_ROWS, LocalLabeller, Relabel
+from nlp_service.ports import ChunkLabeller
 from nlp_service.settings import Settings
 
 
@@ -32,6 +35,8 @@ class RelabelOptions:
     part_rows: int = PART_ROWS
     resume: bool = False
     store: bool = False  # also keep the labellings in the database
+    ray_workers: int = 0  # actors on Ray; 0: this process
+    ray_address: str | None = None  # of a cluster; None: started on this machine
 
 
 @contextmanager
@@ -60,9 +65,7 @@ def open_relabel(
         yield Relabel(
             rows=rows,
             expander=Expander(options.columns, offset=options.offset, customers=options.customers),
-            labeller=LocalLabeller(
-                model=labeller.model, judge=labeller.judge, identify=labeller.identify, now=labeller.now
-            ),
+            labeller=_chunk_labeller(settings, options, labeller, folder),
             parts=parts,
             part_rows=options.part_rows,
             store=None if database is None else open_messages(settings, database),
@@ -71,3 +74,19 @@ def open_relabel(
         parts.close()
         if database is not None:
             database.close()
+
+
+def _chunk_labeller(settings: Settings, options: RelabelOptions, labeller: Labeller, bundle: Path) -> ChunkLabeller:
+    if not options.ray_workers:
+        return _local(labeller)
+    build = partial(_in_a_worker, settings.model_copy(update={"sessions": 1}), bundle.resolve())
+    return RayLabeller(build, workers=options.ray_workers, address=options.ray_address)
+
+
+def _in_a_worker(settings: Settings, bundle: Path) -> LocalLabeller:
+    """Load everything in a worker; the bundle's path must be good there too."""
+    return _local(open_labeller(settings, bundle=bundle))
+
+
+def _local(labeller: Labeller) -> LocalLabeller:
+    return LocalLabeller(model=labeller.model, judge=labeller.judge, identify=labeller.identify, now=labeller.now)

@@ -23,7 +23,7 @@ from nlp_service.core.labelling import Language, Scores
 from nlp_service.core.policy import default_policy
 from nlp_service.flows.classify import judge_of
 from nlp_service.flows.relabel import LocalLabeller, Relabel
-from nlp_service.ports import MessageStore, Segments
+from nlp_service.ports import ChunkLabeller, MessageStore, Segments
 from nlp_service.testing import FakeModel, FixedClock
 
 ROOT = Path(__file__).parent.parent
@@ -43,6 +43,14 @@ def chinese(_text: str) -> Language:
     return Language(code="zh", script="Hans", confidence=1.0, supported=True)
 
 
+def labeller(*, version: str = "0.0.1", pause: float = 0.0) -> LocalLabeller:
+    model = SlowModel(load_taxonomy(ROOT / "corpora" / "taxonomy.yaml"), version=version, size=16)
+    model.pause = pause
+    return LocalLabeller(
+        model=model, judge=judge_of(model, default_policy(model.taxonomy)), identify=chinese, now=FixedClock()
+    )
+
+
 def job(
     output: Path,
     inputs: Sequence[str],
@@ -53,15 +61,15 @@ def job(
     form: str = "parquet",
     pause: float = 0.0,
     store: MessageStore | None = None,
+    elsewhere: ChunkLabeller | None = None,
 ) -> Relabel:
-    model = SlowModel(load_taxonomy(ROOT / "corpora" / "taxonomy.yaml"), version=version, size=16)
-    model.pause = pause
+    here = labeller(version=version, pause=pause)
     rows = FileRows.open(inputs)
     columns = rows.guess()
     about = about_job(
         rows,
         columns,
-        model=model.identity,
+        model=here.model.identity,
         model_sha256=version,
         policy_sha256="",
         form=form,
@@ -72,10 +80,8 @@ def job(
     return Relabel(
         rows=rows,
         expander=Expander(columns),
-        labeller=LocalLabeller(
-            model=model, judge=judge_of(model, default_policy(model.taxonomy)), identify=chinese, now=FixedClock()
-        ),
-        parts=OutputFolder.open(output, about, taxonomy=model.taxonomy, form=form, resume=resume),
+        labeller=elsewhere or here,
+        parts=OutputFolder.open(output, about, taxonomy=here.model.taxonomy, form=form, resume=resume),
         part_rows=part_rows,
         store=store,
     )

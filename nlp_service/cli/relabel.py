@@ -43,6 +43,9 @@ def relabel(  # noqa: PLR0917  # options are passed by name
     model: Path | None = typer.Option(None, "--model", help="Bundle folder; the accepted bundle by default."),
     policy: Path | None = typer.Option(None, "--policy", help="Priority and routing policy (YAML)."),
     store: bool = typer.Option(False, "--store", help="Also store the labellings where themes see them."),
+    engine: str = typer.Option("local", "--engine", help="local, or ray (pip install 'nlp-service[ray]')."),
+    ray_workers: int = typer.Option(2, "--ray-workers", min=1, help="Ray actors, one core and one model each."),
+    ray_address: str | None = typer.Option(None, "--ray-address", help="Of a Ray cluster; one is started by default."),
     compare: Path | None = typer.Option(None, "--compare", help="Older output: write what changed since."),
     progress_json: bool = typer.Option(False, "--progress-json", help="Report progress as JSON lines on stdout."),
 ) -> None:
@@ -54,8 +57,8 @@ def relabel(  # noqa: PLR0917  # options are passed by name
       nlp-service relabel 'history/*.parquet' --output labelled --resume
       nlp-service relabel --output labelled-v2 --compare labelled-v1
     """
-    if form not in {"parquet", "jsonl"}:
-        raise InputError(f"--format {form!r} is not known: use parquet or jsonl")
+    _one_of("--format", form, ("parquet", "jsonl"))
+    _one_of("--engine", engine, ("local", "ray"))
     if compare is not None and output is not None and (output / "manifest.json").exists():
         _compare(compare, output)
         return
@@ -80,6 +83,8 @@ def relabel(  # noqa: PLR0917  # options are passed by name
         part_rows=part_rows,
         resume=resume,
         store=store,
+        ray_workers=ray_workers if engine == "ray" else 0,
+        ray_address=ray_address,
     )
     settings = Settings(**({} if policy is None else {"policy": policy}))  # type: ignore[arg-type]
     with open_relabel(settings, rows, options, bundle=model) as job:
@@ -100,6 +105,11 @@ def _compare(before: Path, after: Path) -> None:
         f"{data['messages']} messages in both, {data['changed']} changed ({data['changed_share']:.1%}); "
         f"see {target / 'report.html'}, report.md, report.json"
     )
+
+
+def _one_of(option: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise InputError(f"{option} {value!r} is not known: use {' or '.join(known)}")
 
 
 def _collect_rarely() -> None:

@@ -106,6 +106,7 @@ def _share(whole: str, charset: str, common: Callable[[int], bool]) -> float:
 _KANA = re.compile("[\u3041-\u30ff]")
 _KANJI = re.compile("[\u4e00-\u9fff\u3000-\u303f\uff01-\uff5e]")
 _HANGUL = re.compile("[\uac00-\ud7a3]")
+_EVERYDAY_HANGUL = re.compile("[이다는가을를의에하고지도은니요어아안해주기한그로서리자시나사인있없습세게면라만거제]")
 _LATIN = re.compile("[àâäáãåæçèéêëìíîïñòóôõöøœùúûüýÿßÀÂÄÁÃÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØŒÙÚÛÜÝ¿¡«»“”‘’–—…€£°]")
 _LATIN_RUN = re.compile("[À-ÿ]{3}")
 _CYRILLIC = re.compile("[а-яёА-ЯЁ]")
@@ -120,10 +121,14 @@ def _japanese(whole: str) -> float:
 
 
 def _korean(whole: str) -> float:
-    # Chinese read as EUC-KR gives many Hanja, Korean almost none.
+    """Share of Hangul, a little more than all where its everyday syllables are there.
+
+    Common Chinese read as EUC-KR is Hangul too, and the other way round; only the frequencies tell them apart.
+    """
     text = _foreign(whole)
-    hangul = len(_HANGUL.findall(text))
-    return 1.05 * hangul / len(text) if hangul >= 0.9 * len(text) else 0.0
+    if len(_EVERYDAY_HANGUL.findall(text)) < 0.25 * len(text):
+        return 0.0
+    return 1.2 * len(_HANGUL.findall(text)) / len(text)
 
 
 def _latin(whole: str) -> float:

@@ -36,6 +36,11 @@ def test_an_encoding_that_is_not_utf8_is_found(text: str, encoding: str, expecte
     assert sample.decode(decision.encoding) == text
 
 
+def test_a_short_chinese_text_is_not_korean() -> None:
+    sample = "编号,内容\n1,快递怎么还没到\n".encode("gb18030")
+    assert decide_encoding(sample, broken_utf8_lines=2, lines=2).encoding == "gb18030"
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_a_byte_order_mark_decides(encoding: str) -> None:
     decision = decide_encoding(SIMPLIFIED.encode(encoding), broken_utf8_lines=2, lines=3)
