@@ -27,7 +27,7 @@ _PROVINCE = re.compile(
 )
 # Words that stand before an address and are no part of it.
 _LEAD = re.compile(
-    r"(?:地址|住址|收货地|寄送地|家|住|在|到|是|为|至|往|从|给|送|寄|发|改成|换成|改为|换到|改到|的|了|我|你|您|他|她|我们|请|去|来|就|和|跟|把|叫|说|个|这|那|位于|公司"
+    r"(?:地址|住址|收货地|寄送地|家|住|在|到|是|为|至|往|从|给|送|寄|发|改成|换成|改为|换到|改到|的|了|我|你|您|他|她|们|请|去|来|就|和|跟|把|叫|说|个|这|那|位于|公司"
     r"|麻烦|帮|修改|写|填|新|旧|错)"
 )
 _CUE = re.compile(
@@ -36,6 +36,7 @@ _CUE = re.compile(
 )
 _JOIN = re.compile(r"[ ,、\-()·]{0,2}\Z")
 _PLACE = re.compile(r"[\u4e00-\u9fffA-Za-z0-9·]{0,9}\Z")
+_UNBROKEN = re.compile(r"[\u4e00-\u9fffA-Za-z0-9·]*\Z")
 _NAME = re.compile(r"[\u4e00-\u9fffA-Za-z0-9]{1,9}\Z")
 _MAX_GAP = 11
 
@@ -145,10 +146,9 @@ def _beginning(text: str, first: _Element) -> tuple[int, bool]:
     """Return where the name of the first element begins, and whether a known province or city says so."""
     low = max(0, first.start - 12)
     before = text[low : first.start]
-    known = list(_PROVINCE.finditer(text, low, first.end))
-    if known:
-        start = known[0].start()
-        return start, True
+    for known in _PROVINCE.finditer(text, low, first.end):
+        if _UNBROKEN.match(text[known.start() : first.start]):
+            return known.start(), True
     place = _PLACE.search(before)
     start = low + (place.start() if place else len(before))
     lead_end = start
