@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -61,7 +60,7 @@ def bundle_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def serve(bundle_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Site]]:
     """Return a function that starts a process on a database of its own; all are stopped at the end."""
-    running: list[subprocess.Popen[str]] = []
+    running: list[subprocess.Popen[bytes]] = []
 
     def start(name: str) -> Site:
         database = f"sqlite:///{tmp_path_factory.mktemp(name) / 'service.db'}"
@@ -74,9 +73,11 @@ def serve(bundle_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
             "COLUMNS": "200",
         }
         command = [sys.executable, "-m", "nlp_service.cli.main", "serve", "--port", "0"]
-        process = subprocess.Popen(command, cwd=ROOT, env=variables, stderr=subprocess.PIPE, text=True)
+        said = tmp_path_factory.mktemp(f"{name}-log") / "stderr.txt"
+        with said.open("w", encoding="utf-8") as stream:
+            process = subprocess.Popen(command, cwd=ROOT, env=variables, stderr=stream)
         running.append(process)
-        url = _address(process)
+        url = _address(process, said)
         _wait(url)
         return Site(url=url, database=database)
 
@@ -159,15 +160,13 @@ def _check_local(faults: list[str], url: str) -> None:
         faults.append(f"asked for {url}")
 
 
-def _address(process: subprocess.Popen[str]) -> str:
-    assert process.stderr is not None
-    said: list[str] = []
-    for line in process.stderr:
-        said.append(line)
-        if found := re.search(r"nlp-service on (http://\S+)", line):
-            threading.Thread(target=process.stderr.read, daemon=True).start()  # so that the pipe never fills
+def _address(process: subprocess.Popen[bytes], said: Path) -> str:
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end and process.poll() is None:
+        if found := re.search(r"nlp-service on (http://\S+)", said.read_text(encoding="utf-8")):
             return found.group(1)
-    raise AssertionError("the process ended: " + "".join(said))
+        time.sleep(0.1)
+    raise AssertionError("no address: " + said.read_text(encoding="utf-8"))
 
 
 def _wait(url: str) -> None:
