@@ -4,7 +4,7 @@ SERVE_VENV := .venv
 TEST_VENV := .venv-test
 CORPORA ?= ../shared/corpora
 
-.PHONY: serve test browser lint train quality bench bench-delivery soak clean bench-relabel soak-relabel
+.PHONY: serve test browser lint train quality bench bench-delivery soak clean bench-relabel soak-relabel bench-themes
 
 $(SERVE_VENV)/.done: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version) if sys.version_info < (3, 11) else None'
@@ -57,6 +57,9 @@ bench-relabel: $(TEST_VENV)/.done  ## relabelling 1,000,000 rows beside the engi
 
 soak-relabel: $(TEST_VENV)/.done  ## 20 kills in a job of 200,000 rows, reconciled
 	RELABEL_ROWS=200000 RELABEL_KILLS=20 $(TEST_VENV)/bin/python -m pytest -q tests/acceptance/test_relabel_killed.py
+bench-themes: $(TEST_VENV)/.done  ## themes: known topics, planted complaints, scale, stability; PEER=python with bertopic
+	for question in known planted stability scale; do \
+	  $(TEST_VENV)/bin/python -m benchmarks.themes $$question --corpora $(CORPORA) $(if $(PEER),--peer $(PEER)) || exit 1; done
 
 clean:
 	rm -rf $(SERVE_VENV) $(TEST_VENV) .mypy_cache .ruff_cache .pytest_cache

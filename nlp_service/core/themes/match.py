@@ -77,11 +77,14 @@ def _likeness(known: Sequence[Known], found: Sequence[Found]) -> npt.NDArray[np.
     centroids = np.stack([entry.centroid for entry in found])
     likeness = np.zeros((len(known), len(found)))
     for row, entry in enumerate(known):
-        evidence = [(members[row], _MEMBERS if entry.members else 0.0), (phrases[row], _PHRASES)]
+        evidence = [
+            (members[row], _MEMBERS if entry.members else 0.0),
+            (phrases[row], _PHRASES if entry.phrases else 0.0),
+        ]
         if entry.centroid is not None:
             cosine = centroids @ entry.centroid
             evidence.append((np.clip((cosine - _CLOSE) / (1 - _CLOSE), 0, 1), _CENTROID))
-        weight = sum(part for _, part in evidence)
+        weight = max(sum(part for _, part in evidence), 1e-9)
         likeness[row] = sum(value * part for value, part in evidence) / weight
     return likeness
 
