@@ -9,6 +9,7 @@ from datetime import datetime
 
 from nlp_service.contract.calibration import Calibration
 from nlp_service.contract.inputs import compose
+from nlp_service.contract.script import to_simplified
 from nlp_service.contract.taxonomy import Taxonomy
 from nlp_service.contract.text import has_words
 from nlp_service.core.customers import customer_tags
@@ -51,10 +52,13 @@ def prepare(message: Message, identify: IdentifyLanguage) -> Prepared:
     """Find personal data and the language, and compose the encoder's two segments."""
     pii = find_pii(message.text)
     segments = compose(message.text, message.context)
+    language = _language(segments, identify)
+    if (language.code, language.script) == ("zh", "Hant"):
+        segments = to_simplified(segments[0]), to_simplified(segments[1])
     return Prepared(
         message=message,
         segments=segments,
-        language=_language(segments, identify),
+        language=language,
         pii=pii,
         masked_text=mask(message.text, pii),
         words=has_words(segments[0]),

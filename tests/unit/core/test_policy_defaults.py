@@ -29,7 +29,6 @@ def decided(message: Facts) -> tuple[str, list[str]]:
         (facts(labels(flags=["safety_hazard"])), "urgent", ["safety_hazard"]),
         (facts(labels(flags=["fraud_suspicion"])), "urgent", ["fraud_suspicion"]),
         (facts(labels(flags=["repeat_contact"], **NEGATIVE)), "urgent", ["repeat_contact_unsolved"]),
-        (facts(labels(flags=["repeat_contact"], urgency_confidence=0.9, **NEGATIVE)), "normal", ["model_urgency"]),
         (facts(labels(flags=["repeat_contact"])), "normal", ["model_urgency"]),
         (facts(labels("complaint", **NEGATIVE), amount=500.01), "urgent", ["complaint_high_amount"]),
         (facts(labels("complaint", **NEGATIVE), amount=500), "normal", ["model_urgency"]),
