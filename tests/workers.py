@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from nlp_service.adapters.db.database import Database
 from nlp_service.adapters.db.deliveries import enqueue
@@ -78,6 +78,12 @@ def start_worker(variables: dict[str, str]) -> subprocess.Popen[bytes]:
     return process
 
 
+def _drain(stream: IO[bytes]) -> None:
+    """Read a pipe to its end, so that the other side never blocks on it."""
+    with stream:
+        stream.read()
+
+
 def _await_start(process: subprocess.Popen[bytes]) -> None:
     """Read what the process says until it says that it delivers."""
     assert process.stderr is not None
@@ -85,7 +91,7 @@ def _await_start(process: subprocess.Popen[bytes]) -> None:
     for line in process.stderr:
         said += line
         if b"worker delivers" in line:
-            threading.Thread(target=process.stderr.read, daemon=True).start()  # so that it never blocks on the pipe
+            threading.Thread(target=_drain, args=(process.stderr,), daemon=True).start()
             return
     raise AssertionError(f"the worker ended with {process.wait()}: {said.decode(errors='replace')}")
 
