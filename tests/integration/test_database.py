@@ -5,20 +5,21 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, bindparam, text
 
 from nlp_service.adapters.db import engines, tables
+from nlp_service.adapters.db.columns import Instant
 from nlp_service.adapters.db.database import Database
 from nlp_service.adapters.db.failures import conflict_on_duplicate
 from nlp_service.adapters.db.messages import Messages
 from nlp_service.adapters.db.migrations import current, head, migrate
 from nlp_service.errors import Conflict, StorageUnavailable
-from tests.examples import labelling, message
 
 WAIT = 30
 
@@ -173,9 +174,14 @@ def test_replicas_that_migrate_together_are_safe(empty_url: str) -> None:
 
 def test_data_of_the_first_release_survive_the_way_to_this_one(empty_url: str) -> None:
     assert migrate(empty_url, target="0001") == "0001"
-    with Database.open(empty_url) as old:
-        Messages(old, mask=str).save([(message(), labelling())]).result(WAIT)
+    with Database.open(empty_url) as old:  # in plain SQL: the code of today writes to the tables of today
+        row = {"at": datetime(2026, 3, 2, tzinfo=UTC)}
+        insert = text(
+            "INSERT INTO messages (id, text, context, received_at, occurred_at, text_hash, language) "
+            "VALUES ('m-1', '说明书看不懂', '[]', :at, :at, 'x', 'zh')"
+        ).bindparams(bindparam("at", type_=Instant))
+        old.transaction(lambda connection: connection.execute(insert, row) and None)
     assert migrate(empty_url) == head()
     with Database.open(empty_url) as new:
-        (kept,) = Messages(new, mask=str).get("m-1").labellings
-        assert kept.labels == labelling().labels
+        stored = Messages(new, mask=str).get("m-1")
+        assert (stored.message.text, stored.occurred_at) == ("说明书看不懂", row["at"])
