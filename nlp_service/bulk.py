@@ -14,7 +14,8 @@ from nlp_service.adapters.files.job import about_job
 from nlp_service.adapters.files.output import OutputFolder
 from nlp_service.adapters.files.rows import FileRows
 from nlp_service.adapters.ray import RayLabeller
-from nlp_service.bootstrap import Labeller, open_database, open_labeller, open_messages
+from nlp_service.bootstrap.labeller import Labeller, open_labeller
+from nlp_service.bootstrap.parts import open_database, open_messages
 from nlp_service.contract.bundle import file_hash, read_accepted
 from nlp_service.core.columns import ColumnMapping
 from nlp_service.core.expand import Expander

@@ -6,7 +6,7 @@ import random
 import time
 from dataclasses import dataclass
 
-from nlp_service.bootstrap_delivery import Delivery
+from nlp_service.bootstrap.delivery import Delivery
 from tests.receivers import Received, receive
 from tests.workers import Killable, environment, happen, open_parts, subscribe
 

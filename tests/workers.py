@@ -21,7 +21,7 @@ from typing import IO, Any
 
 from nlp_service.adapters.db.database import Database
 from nlp_service.adapters.db.deliveries import enqueue
-from nlp_service.bootstrap_delivery import Delivery, open_delivery
+from nlp_service.bootstrap.delivery import Delivery, open_delivery
 from nlp_service.core.delivery.events import ThemeEvent
 from nlp_service.core.delivery.sample import sample_event
 from nlp_service.core.delivery.subscriptions import Target
@@ -132,7 +132,7 @@ def happen(database: Database, number: int, theme: str, **fields: Any) -> ThemeE
 
 def _warm() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["nlp_service.bootstrap_delivery", "tests.workers"])
+    context.set_forkserver_preload(["nlp_service.bootstrap.delivery", "tests.workers"])
     return context
 
 

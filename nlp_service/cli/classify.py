@@ -9,7 +9,7 @@ import orjson
 import typer
 from rich.console import Console
 
-from nlp_service.bootstrap import open_labeller
+from nlp_service.bootstrap.labeller import open_labeller
 from nlp_service.cli.card import card
 from nlp_service.cli.lines import classify_lines
 from nlp_service.core.answer import answer

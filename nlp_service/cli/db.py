@@ -14,7 +14,7 @@ from nlp_service.adapters.db.audit import AuditLog
 from nlp_service.adapters.db.customers import Customers
 from nlp_service.adapters.db.migrations import run as migrations
 from nlp_service.adapters.db.retention import Retention
-from nlp_service.bootstrap import open_database, open_sealer, retention_rules
+from nlp_service.bootstrap.parts import open_database, open_sealer, retention_rules
 from nlp_service.errors import Conflict
 from nlp_service.settings import Settings
 

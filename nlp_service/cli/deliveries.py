@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from nlp_service.adapters.db.delivery_log import DeliveryRecords
-from nlp_service.bootstrap import now, open_database
+from nlp_service.bootstrap.parts import now, open_database
 from nlp_service.core.delivery.events import encode
 from nlp_service.core.delivery.records import DELIVERY_STATES
 from nlp_service.errors import InputError

@@ -15,7 +15,8 @@ from sqlalchemy import make_url
 
 from nlp_service.adapters.db.database import Database
 from nlp_service.adapters.db.migrations import run as migrations
-from nlp_service.bootstrap import open_labeller, open_policy, open_taxonomy
+from nlp_service.bootstrap.labeller import open_labeller
+from nlp_service.bootstrap.parts import open_policy, open_taxonomy
 from nlp_service.contract.bundle import read_accepted, read_manifest, verify_files
 from nlp_service.core.messages import Message
 from nlp_service.errors import NlpServiceError

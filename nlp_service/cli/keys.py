@@ -10,7 +10,7 @@ from rich.table import Table
 
 from nlp_service.adapters.db.keys import Keys
 from nlp_service.adapters.db.rotation import rotate as rotate_sealed
-from nlp_service.bootstrap import now, open_database, open_sealer
+from nlp_service.bootstrap.parts import now, open_database, open_sealer
 from nlp_service.core.access import ApiKey, Scope, parse_scopes
 from nlp_service.errors import ConfigurationError
 from nlp_service.settings import Settings

@@ -15,7 +15,7 @@ import orjson
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from nlp_service.bootstrap import Labeller
+from nlp_service.bootstrap.labeller import Labeller
 from nlp_service.core.answer import answer
 from nlp_service.core.messages import Message
 from nlp_service.errors import InvalidMessage, NotFound

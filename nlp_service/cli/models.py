@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from nlp_service.adapters.registry import Promotion, Registry, Version
-from nlp_service.bootstrap import now
+from nlp_service.bootstrap.parts import now
 from nlp_service.settings import Settings
 
 app = typer.Typer(help="List model versions, compare, promote and roll back.", no_args_is_help=True)

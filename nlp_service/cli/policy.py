@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from nlp_service.adapters.db.messages import Messages
-from nlp_service.bootstrap import mask_text, now, open_database, open_taxonomy
+from nlp_service.bootstrap.parts import mask_text, now, open_database, open_taxonomy
 from nlp_service.contract.bundle import read_accepted
 from nlp_service.contract.calibration import read_calibration
 from nlp_service.core.policy import default_policy, load_policy

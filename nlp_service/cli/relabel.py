@@ -62,10 +62,7 @@ def relabel(  # noqa: PLR0917  # options are passed by name
     if compare is not None and output is not None and (output / "manifest.json").exists():
         _compare(compare, output)
         return
-    if not inputs:
-        raise InputError("name the files to label; see nlp-service relabel --help")
-    if output is None and not dry_run:
-        raise InputError("name a folder with --output, or look first with --dry-run")
+    _check_named(inputs, output, dry_run=dry_run)
     rows = _open_rows(inputs, output, encoding, stdin_form, resume=resume)
     columns = rows.guess(_given(mapping, mapping_file))
     offset = parse_offset(utc_offset)
@@ -88,14 +85,17 @@ def relabel(  # noqa: PLR0917  # options are passed by name
     )
     settings = Settings(**({} if policy is None else {"policy": policy}))  # type: ignore[arg-type]
     with open_relabel(settings, rows, options, bundle=model) as job:
-        _collect_rarely()
-        if progress_json:
-            job(report=_report_json)
-        else:
-            _run_with_bar(job, rows)
+        _carry_out(job, rows, progress_json=progress_json)
     _print_outcome(output)
     if compare is not None:
         _compare(compare, output)
+
+
+def _check_named(inputs: list[str], output: Path | None, *, dry_run: bool) -> None:
+    if not inputs:
+        raise InputError("name the files to label; see nlp-service relabel --help")
+    if output is None and not dry_run:
+        raise InputError("name a folder with --output, or look first with --dry-run")
 
 
 def _compare(before: Path, after: Path) -> None:
@@ -195,6 +195,14 @@ def _report_json(progress: relabelling.Progress) -> None:
     data = {**vars(progress.tally), "expected": progress.expected, "rows_per_second": round(progress.rate, 1)}
     sys.stdout.write(orjson.dumps(data).decode() + "\n")
     sys.stdout.flush()
+
+
+def _carry_out(job: Any, rows: FileRows, *, progress_json: bool) -> None:
+    _collect_rarely()
+    if progress_json:
+        job(report=_report_json)
+    else:
+        _run_with_bar(job, rows)
 
 
 def _run_with_bar(job: Any, rows: FileRows) -> None:

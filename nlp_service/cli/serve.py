@@ -16,7 +16,8 @@ from rich.console import Console
 from uvicorn.supervisors import Multiprocess
 
 from nlp_service.adapters.logs import configure_logs
-from nlp_service.bootstrap import open_database, open_service
+from nlp_service.bootstrap.parts import open_database
+from nlp_service.bootstrap.service import open_service
 from nlp_service.contract.bundle import read_accepted, read_manifest, verify_files
 from nlp_service.errors import ConfigurationError
 from nlp_service.settings import Settings

@@ -10,8 +10,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from nlp_service.bootstrap import open_database, open_taxonomy
-from nlp_service.bootstrap_delivery import Delivery, open_delivery
+from nlp_service.bootstrap.delivery import Delivery, open_delivery
+from nlp_service.bootstrap.parts import open_database, open_taxonomy
 from nlp_service.cli.who import BY
 from nlp_service.core.delivery.events import ALARMING_KINDS, KINDS, SEVERITIES
 from nlp_service.core.delivery.subscriptions import CHANNELS, RHYTHMS, Filter, Rhythm, Secret, Subscription, Target

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from nlp_service.adapters.db.themes import Themes
-from nlp_service.bootstrap import now, open_database, open_messages, open_mine, open_taxonomy, open_themes
+from nlp_service.bootstrap.parts import now, open_database, open_messages, open_mine, open_taxonomy, open_themes
 from nlp_service.cli.themes_file import mine_file
 from nlp_service.contract.bundle import read_accepted
 from nlp_service.contract.calibration import read_calibration

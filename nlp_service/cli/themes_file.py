@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import track
 
 from nlp_service.adapters.segmentation import Segmentation
-from nlp_service.bootstrap import Labeller, open_labeller
+from nlp_service.bootstrap.labeller import Labeller, open_labeller
 from nlp_service.contract.text import normalise
 from nlp_service.core.labelling import FloatArray, Labelling
 from nlp_service.core.messages import Message

@@ -8,8 +8,8 @@ import signal
 from rich.console import Console
 
 from nlp_service.adapters.logs import configure_logs
-from nlp_service.bootstrap import now, open_database, open_themes
-from nlp_service.bootstrap_delivery import Delivery, open_delivery
+from nlp_service.bootstrap.delivery import Delivery, open_delivery
+from nlp_service.bootstrap.parts import now, open_database, open_themes
 from nlp_service.flows.steer import Steer
 from nlp_service.settings import Settings
 

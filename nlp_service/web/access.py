@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
-from nlp_service.bootstrap import Service
+from nlp_service.bootstrap.service import Service
 from nlp_service.core.access import Principal, Scope, require
 from nlp_service.web.request import service_of
 

@@ -11,7 +11,7 @@ from fastapi.openapi.utils import get_openapi
 
 from nlp_service import __version__
 from nlp_service.adapters.logs import configure_logs
-from nlp_service.bootstrap import Service, open_service
+from nlp_service.bootstrap.service import Service, open_service
 from nlp_service.settings import Settings
 from nlp_service.web import dashboard, errors
 from nlp_service.web.middleware import BodyLimit, RequestContext

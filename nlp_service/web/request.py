@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 
-from nlp_service.bootstrap import Service
+from nlp_service.bootstrap.service import Service
 from nlp_service.errors import InvalidMessage
 from nlp_service.web.errors import InvalidBody
 

@@ -14,7 +14,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook
 
 from nlp_service.adapters.db.database import Database
-from nlp_service.bootstrap_delivery import Delivery
+from nlp_service.bootstrap.delivery import Delivery
 from nlp_service.core.delivery.records import Delivery as Stored
 from tests.receivers import Receivers, receive
 from tests.workers import ROOT, environment, happen, open_parts, start_worker, subscribe, workers

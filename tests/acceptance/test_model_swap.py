@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from nlp_service.adapters.registry import Registry
-from nlp_service.bootstrap import now
+from nlp_service.bootstrap.parts import now
 from nlp_service.errors import BundleError, Conflict, NotFound
 from tests.acceptance.server import Served, command, environment, serve
 from tests.bundles import write_bundle

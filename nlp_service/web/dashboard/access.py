@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 
-from nlp_service.bootstrap import Service
+from nlp_service.bootstrap.service import Service
 from nlp_service.core.access import Principal, Scope, require
 from nlp_service.errors import Forbidden
 from nlp_service.web.request import service_of

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Form, Query, Response
 from starlette.responses import RedirectResponse
 
-from nlp_service.bootstrap import now
-from nlp_service.bootstrap_delivery import Delivery
+from nlp_service.bootstrap.delivery import Delivery
+from nlp_service.bootstrap.parts import now
 from nlp_service.core.access import Scope
 from nlp_service.core.delivery.records import DELIVERY_STATES
 from nlp_service.errors import NotFound

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends, Response
 from starlette.responses import RedirectResponse
 
-from nlp_service.bootstrap import now
+from nlp_service.bootstrap.parts import now
 from nlp_service.core.access import Scope
 from nlp_service.core.jobs import FINISHED
 from nlp_service.web.dashboard.access import ViewerDep, shows

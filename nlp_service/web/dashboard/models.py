@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Form, Response
 from starlette.responses import RedirectResponse
 
 from nlp_service.adapters.registry import Promotion, Registry, Version
-from nlp_service.bootstrap import now
+from nlp_service.bootstrap.parts import now
 from nlp_service.core.access import Scope
 from nlp_service.core.audit import AuditEntry
 from nlp_service.errors import Conflict, InputError

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from nlp_service.bootstrap import now
+from nlp_service.bootstrap.parts import now
 from nlp_service.core.access import Scope, visible
 from nlp_service.core.overview import Overview, hours_of_week, overview
 from nlp_service.core.stored import Window

@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from nlp_service import __version__
-from nlp_service.bootstrap import Service
+from nlp_service.bootstrap.service import Service
 from nlp_service.core.access import Principal, Scope, decide
 from nlp_service.web.dashboard.words import Words, choose_language, words_of
 from nlp_service.web.request import service_of

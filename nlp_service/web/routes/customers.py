@@ -8,7 +8,7 @@ from datetime import datetime
 from fastapi import APIRouter, Depends, Path
 from pydantic import AwareDatetime, BaseModel, Field
 
-from nlp_service.bootstrap import now
+from nlp_service.bootstrap.parts import now
 from nlp_service.core.access import Scope, visible
 from nlp_service.core.customers import customer_tags
 from nlp_service.core.history import CustomerHistory, PastMessage

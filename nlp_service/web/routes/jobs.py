@@ -14,7 +14,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from nlp_service.adapters.db.jobs import new_job_id
 from nlp_service.adapters.files.opening import find_files, format_of
 from nlp_service.adapters.relabel_process import output_folder
-from nlp_service.bootstrap import Service, now
+from nlp_service.bootstrap.parts import now
+from nlp_service.bootstrap.service import Service
 from nlp_service.core.access import Scope
 from nlp_service.core.jobs import Job
 from nlp_service.errors import Forbidden, InputError, NotFound

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Depends, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from nlp_service.bootstrap import now
+from nlp_service.bootstrap.parts import now
 from nlp_service.core.access import Scope
 from nlp_service.core.policy import load_policy
 from nlp_service.core.policy.saved import SavedPolicy

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Response
 
-from nlp_service.bootstrap_delivery import Delivery
+from nlp_service.bootstrap.delivery import Delivery
 from nlp_service.core.access import Principal, Scope
 from nlp_service.core.delivery.subscriptions import Filter, Subscription
 from nlp_service.errors import ConfigurationError, Forbidden, NotFound

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Path, Query, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse
 
-from nlp_service.bootstrap import Service, now
+from nlp_service.bootstrap.parts import now
+from nlp_service.bootstrap.service import Service
 from nlp_service.core.access import Principal, Scope, visible
 from nlp_service.core.delivery.events import encode
 from nlp_service.core.stored import Window

@@ -1,0 +1,53 @@
+"""Labelling without a server or a database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from nlp_service.bootstrap.parts import load_model, now, open_language, open_policy
+from nlp_service.contract.taxonomy import Taxonomy
+from nlp_service.core.decision import IdentifyLanguage, Judge, decide, prepare
+from nlp_service.core.history import CustomerHistory
+from nlp_service.core.labelling import Labelling
+from nlp_service.core.messages import Message
+from nlp_service.flows.classify import judge_of
+from nlp_service.ports import Model
+from nlp_service.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labeller:
+    """Labels many messages without a server or a database: the command line and bulk jobs."""
+
+    model: Model
+    judge: Judge
+    identify: IdentifyLanguage
+    now: Callable[[], datetime] = now
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        return self.model.taxonomy
+
+    def label(self, messages: Sequence[Message]) -> list[Labelling]:
+        """Return one labelling per message, in order; no customer history is known."""
+        if not messages:
+            return []
+        prepared = [prepare(message, self.identify) for message in messages]
+        scores = self.model.score([item.segments for item in prepared])
+        histories = [CustomerHistory(customer_id=message.customer_id) for message in messages]
+        at = self.now()
+        decided = decide(prepared, scores, histories, self.judge, at=at)
+        return [replace(labelling, created_at=at) for labelling in decided]
+
+
+def open_labeller(settings: Settings, *, bundle: Path | None = None) -> Labeller:
+    """Load a bundle and the policy; raises ConfigurationError saying what does not fit."""
+    model = load_model(settings, bundle)
+    return Labeller(
+        model=model,
+        judge=judge_of(model, open_policy(settings, model.taxonomy)),
+        identify=open_language(settings, model),
+    )
