@@ -57,8 +57,7 @@ def relabel(  # noqa: PLR0917  # options are passed by name
       nlp-service relabel 'history/*.parquet' --output labelled --resume
       nlp-service relabel --output labelled-v2 --compare labelled-v1
     """
-    _one_of("--format", form, ("parquet", "jsonl"))
-    _one_of("--engine", engine, ("local", "ray"))
+    _check_forms(form, engine)
     if compare is not None and output is not None and (output / "manifest.json").exists():
         _compare(compare, output)
         return
@@ -86,9 +85,12 @@ def relabel(  # noqa: PLR0917  # options are passed by name
     settings = Settings(**({} if policy is None else {"policy": policy}))  # type: ignore[arg-type]
     with open_relabel(settings, rows, options, bundle=model) as job:
         _carry_out(job, rows, progress_json=progress_json)
-    _print_outcome(output)
-    if compare is not None:
-        _compare(compare, output)
+    _print_outcome(output, compare)
+
+
+def _check_forms(form: str, engine: str) -> None:
+    _one_of("--format", form, ("parquet", "jsonl"))
+    _one_of("--engine", engine, ("local", "ray"))
 
 
 def _check_named(inputs: list[str], output: Path | None, *, dry_run: bool) -> None:
@@ -220,7 +222,7 @@ def _run_with_bar(job: Any, rows: FileRows) -> None:
         job(report=report)
 
 
-def _print_outcome(output: Path) -> None:
+def _print_outcome(output: Path, compare: Path | None) -> None:
     manifest = orjson.loads((output / "manifest.json").read_bytes())
     rows = manifest["rows"]
     agents = f" + {rows['agent_turns']} turns of agents" if rows["agent_turns"] else ""
@@ -229,3 +231,5 @@ def _print_outcome(output: Path) -> None:
         f"{output}: {rows['read']} read = {rows['labelled']} labelled + {rows['rejected']} rejected{agents}; "
         f"{rows['duplicate_texts']} duplicate texts{conversations}"
     )
+    if compare is not None:
+        _compare(compare, output)
