@@ -6,29 +6,26 @@ from datetime import datetime
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from nlp_service.core.themes.values import FixEffect, Measure, Name, Part, Quote, Theme
+from nlp_service.core.themes.values import Theme
 from nlp_service.ports import LiveCount
+from nlp_service.wire.theme_parts import FixEffectOut, MeasureOut, NameOut, QuoteOut, Seen, ShareOut
 
 NOTHING = LiveCount(messages=0, customers=0)
 
 
-class _Seen(BaseModel):
-    model_config = ConfigDict(from_attributes=True)
-
-
-class PartOut(_Seen):
+class PartOut(Seen):
     title: str = Field(description="What the sub-theme says.")
     phrases: list[str] = Field(description="Key phrases.")
-    quotes: list[Quote] = Field(description="Typical messages, masked.")
+    quotes: list[QuoteOut] = Field(description="Typical messages, masked.")
     messages: int = Field(description="Messages of the run that found it.")
 
 
-class ThemeOut(_Seen):
+class ThemeOut(Seen):
     id: str = Field(description="Stays through windows, models and renaming.", examples=["thm_5f2c9a7be01d44c3a9e1"])
     title: str = Field(description="What customers say.", examples=["说明书看不懂"])
     state: str = Field(description="new, active, rising, acknowledged, fixed, recurred, quiet or dismissed.")
-    name: Name = Field(description="Title, key phrases and typical quotes, masked.")
-    intents: list[Part] = Field(description="Intents that it touches, with their shares.")
+    name: NameOut = Field(description="Title, key phrases and typical quotes, masked.")
+    intents: list[ShareOut] = Field(description="Intents that it touches, with their shares.")
     departments: list[str] = Field(description="Whom it concerns, the one that can remove the cause first.")
     products: list[str] = Field(description="Products that it is mostly about.")
     parts: list[PartOut] = Field(description="Sub-themes, where it is large and mixed.")
@@ -45,8 +42,8 @@ class ThemeOut(_Seen):
     fixed_at: datetime | None = Field(description="As of when.")
     fixed_what: str | None = Field(description="What was done.")
     dismissed_by: str | None = Field(description="Who silenced it.")
-    fix: FixEffect | None = Field(description="Before against after the fix.")
-    measure: Measure | None = Field(description="Numbers of the newest window, with 95% intervals.")
+    fix: FixEffectOut | None = Field(description="Before against after the fix.")
+    measure: MeasureOut | None = Field(description="Numbers of the newest window, with 95% intervals.")
     live_messages: int = Field(0, description="Messages of the last seven days up to this moment, as they came.")
     live_customers: int = Field(0, description="Their distinct customers.")
 
@@ -56,7 +53,7 @@ class ThemeOut(_Seen):
         return shown.model_copy(update={"live_messages": live.messages, "live_customers": live.customers})
 
 
-class HeardOut(_Seen):
+class HeardOut(Seen):
     message_id: str = Field(description="The message.")
     text: str = Field(description="What the customer said, masked.")
     occurred_at: AwareDatetime = Field(description="When it was sent, or arrived.")

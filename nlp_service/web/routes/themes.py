@@ -15,13 +15,14 @@ from nlp_service.core.delivery.events import encode
 from nlp_service.core.stored import Window
 from nlp_service.core.themes.rendering import as_html, as_markdown
 from nlp_service.core.themes.report import digest
-from nlp_service.core.themes.values import Measure, Theme
+from nlp_service.core.themes.values import Theme
 from nlp_service.errors import NotFound
 from nlp_service.flows.mine import REPORTED
 from nlp_service.web.access import PrincipalDep, needs
 from nlp_service.web.request import ServiceDep
 from nlp_service.web.routes.jobs import JobOut
 from nlp_service.web.schemas.problems import Problem
+from nlp_service.wire.theme_parts import MeasureOut
 from nlp_service.wire.themes import (
     NOTHING,
     AcknowledgeIn,
@@ -108,9 +109,10 @@ def show(service: ServiceDep, principal: PrincipalDep, theme_id: ThemeId) -> The
 
 
 @router.get("/{theme_id}/timeline", summary="Numbers by window, oldest first", responses={404: _MISSING})
-def timeline(service: ServiceDep, principal: PrincipalDep, theme_id: ThemeId) -> list[Measure]:
+def timeline(service: ServiceDep, principal: PrincipalDep, theme_id: ThemeId) -> list[MeasureOut]:
     """Return a theme's measures of the windows mined so far."""
-    return list(service.themes.timeline(_one(service, principal, theme_id).id))
+    found = service.themes.timeline(_one(service, principal, theme_id).id)
+    return [MeasureOut.model_validate(measure) for measure in found]
 
 
 @router.get("/{theme_id}/quotes", summary="Its messages, newest first", responses={404: _MISSING})
