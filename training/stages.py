@@ -40,6 +40,8 @@ from training.wordlists import common_words
 
 log = logging.getLogger(__name__)
 
+KEY_FIGURES = 18  # of the report, on our own development messages: the manifest carries them
+
 PARITY_TEXTS = 400
 EXAMPLES_A_LANGUAGE = {"zh": 5000}  # the others: 200, so that the bundle stays small
 SHORTEST_EXAMPLE = 4
@@ -272,6 +274,7 @@ def complete(run: Run) -> None:
         "parent": "intfloat/multilingual-e5-small",
         "sources": sources,
     }
+    lineage["metrics"] = {entry["name"]: entry["value"] for entry in report.get("figures", ())[:KEY_FIGURES]}
     lineage["corpora"] = card.hashes(run.corpora, run.repository, run.recipe.data)
     bundle.complete(
         run.bundle,

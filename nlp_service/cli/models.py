@@ -26,11 +26,11 @@ def list_() -> None:
 
     Example: nlp-service models list
     """
-    table = Table("", "version", "made", "languages", "intent", "sentiment")
+    table = Table("", "version", "made", "languages", "intent", "sentiment", "priority")
     for version in _registry().versions():
         mark = "*" if version.accepted else ""
         made, languages = version.manifest.created_at[:10], str(len(version.manifest.languages))
-        figures = [_figure(version.metrics, name) for name in ("intent", "sentiment")]
+        figures = [_figure(version.metrics, name) for name in ("intent accuracy", "sentiment exact", "priority")]
         table.add_row(mark, version.id, made, languages, *figures)
     Console().print(table)
 
