@@ -106,7 +106,7 @@ def test_refused_with_the_line(text: str, line: int | None, names: str, taxonomy
         ("channel: WeChat", True),
         ("tier: vip", False),
         ("language: zh, script: Hans", True),
-        ("urgency: normal, urgency_confidence: {at_least: 0.7}", True),
+        ("urgency: normal, urgency_confidence: {at_least: 0.4}", True),
         ("urgency: normal, urgency_confidence: {at_least: 0.9}", False),
         ("not: {flag: churn_risk}", True),
         ("any: [{flag: churn_risk}, {emotion: anger}]", True),
