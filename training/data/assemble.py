@@ -17,6 +17,7 @@ from training.data.sets import (
     held_back_keys,
     missing_sets,
     read_dialogues,
+    read_questions,
     read_service,
     read_set,
 )
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 
 # Where annotated public messages may lie: whole conversations and these training files.
 ANNOTATED_DIALOGUES = ("jddc_raw", "jddc_uss")
+ANNOTATED_QUESTIONS = ("jddc_qa",)
 ANNOTATED_SETS = (
     "stc3_weibo_helpdesk",
     "afqmc",
@@ -136,6 +138,9 @@ def _annotated_texts(corpora: Path, taxonomy: Taxonomy) -> Iterator[Example]:
     for name in ANNOTATED_DIALOGUES:
         if (corpora / name / "dialogues.jsonl").is_file():
             yield from read_dialogues(corpora, name, set(), every_split=True)
+    for name in ANNOTATED_QUESTIONS:
+        if (corpora / name / "train.jsonl").is_file():
+            yield from read_questions(corpora, name)
     for name in ANNOTATED_SETS:
         if name in SPECS and (corpora / name / "train.jsonl").is_file():
             yield from read_set(corpora, name, taxonomy, Heads())

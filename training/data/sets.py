@@ -136,6 +136,17 @@ def read_dialogues(corpora: Path, name: str, held_back: set[str], *, every_split
     return examples
 
 
+def read_questions(corpora: Path, name: str) -> list[Example]:
+    """Read single questions whose turns before have no speaker: the last two, as `前文: …`."""
+    examples = []
+    for row in read_jsonl(corpora / name / "train.jsonl"):
+        before = [turn for turn in row.get("context_unattributed") or () if turn != row["text"]]
+        text, context = compose(row["text"], [f"前文: {turn}" for turn in before[-2:]])
+        if text:
+            examples.append(Example(text=text, context=context, source=name, group=row.get("dialogue") or text))
+    return examples
+
+
 def held_back_keys(corpora: Path) -> tuple[set[str], set[str]]:
     """Return (content keys of long texts, dialogue ids) of every development and test file."""
     keys: set[str] = set()
