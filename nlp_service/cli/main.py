@@ -43,7 +43,7 @@ def run() -> None:
     try:
         app()
     except NlpServiceError as exc:
-        Console(stderr=True).print(f"error: {exc}", style="red", markup=False, highlight=False)
+        Console(stderr=True).print(f"error: {exc}", style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(exit_code(exc))
     except ValidationError as exc:
         for item in exc.errors():

@@ -95,7 +95,7 @@ def _announce(settings: Settings, port: int) -> None:
     console = Console(stderr=True)
     url = f"http://{settings.host}:{port}"
     body = json.dumps(_EXAMPLE, ensure_ascii=False)
-    console.print(f"nlp-service on {url}  (API description: {url}/openapi.json)", highlight=False)
+    console.print(f"nlp-service on {url}  (web page: {url}/, API: {url}/openapi.json)", highlight=False, soft_wrap=True)
     if settings.on_loopback:
         console.print("Only this machine can reach it; no key is asked for.", style="dim")
     console.print(
