@@ -20,10 +20,12 @@ from nlp_service.adapters.db.database import Database
 from nlp_service.adapters.db.messages import raw_text_owner
 from nlp_service.adapters.db.quotes import erase_quotes
 from nlp_service.adapters.db.tables import (
+    corrections,
     erased_messages,
     labellings,
     messages,
     outbox,
+    review_queue,
     theme_events,
     theme_members,
     theme_windows,
@@ -65,6 +67,8 @@ def rows_by_message(table: Table, *, leave_out: Sequence[str] = ()) -> Callable[
 PERSONAL_TABLES: tuple[PersonalTable, ...] = (
     PersonalTable(table=labellings, export=rows_by_message(labellings, leave_out=("embedding",))),
     PersonalTable(table=theme_members, export=rows_by_message(theme_members)),
+    PersonalTable(table=corrections, export=rows_by_message(corrections)),
+    PersonalTable(table=review_queue, export=rows_by_message(review_queue)),
     *(
         PersonalTable(table=table, export=None, erase=erase_quotes(table, table.c.document))
         for table in (themes, theme_windows, theme_events, outbox)

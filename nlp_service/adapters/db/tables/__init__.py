@@ -2,6 +2,7 @@
 
 from nlp_service.adapters.db.tables.access import api_keys, audit_anchor, audit_log, erased_messages
 from nlp_service.adapters.db.tables.base import metadata
+from nlp_service.adapters.db.tables.corrections import corrections, review_queue
 from nlp_service.adapters.db.tables.delivery import (
     attempts,
     deliveries,
@@ -28,6 +29,7 @@ __all__ = [
     "attempts",
     "audit_anchor",
     "audit_log",
+    "corrections",
     "deliveries",
     "delivery_events",
     "erased_messages",
@@ -38,6 +40,7 @@ __all__ = [
     "metadata",
     "outbox",
     "policies",
+    "review_queue",
     "subscriptions",
     "theme_anchors",
     "theme_events",
