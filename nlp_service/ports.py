@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from nlp_service.contract.calibration import Calibration
+from nlp_service.contract.corpus import Record
 from nlp_service.contract.taxonomy import Taxonomy
 from nlp_service.core.delivery.events import ThemeEvent
 from nlp_service.core.delivery.outcome import Outcome
@@ -25,6 +26,7 @@ from nlp_service.core.stored import DailyCount, LabelledPage, StoredMessage, Win
 from nlp_service.core.themes.lifecycle import Moved
 from nlp_service.core.themes.mining import Before, Mined
 from nlp_service.core.themes.values import Anchor, Change, Measure, Theme
+from nlp_service.core.trial.values import Cost
 
 Segments = tuple[str, str]  # message, context; as contract.inputs.compose returns them
 
@@ -419,4 +421,16 @@ class JobHandler(Protocol):
 
     def __call__(self, context: JobContext) -> Mapping[str, Any]:
         """Return the result as JSON-ready data; raises NlpServiceError saying why it failed."""
+        ...
+
+
+class BundleLabeller(Protocol):
+    """The service's own labelling with one bundle, apart from the model that serves."""
+
+    def label(self, records: Sequence[Record]) -> tuple[Sequence[Mapping[str, Any]], Cost]:
+        """Return one answer per record, in order, as `nlp-service classify` writes it, and what that cost.
+
+        Raises:
+            JobError: the bundle cannot label them.
+        """
         ...

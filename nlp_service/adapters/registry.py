@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from nlp_service.adapters.trials import Trials
 from nlp_service.contract.bundle import Manifest, read_accepted, read_manifest, verify_files
 from nlp_service.errors import BundleError, Conflict, NotFound
 
@@ -45,6 +46,7 @@ class Promotion:
     version: str
     before: str | None
     why: str
+    forced: bool = False  # against the gate's objection, or without a trial
 
 
 class Registry:
@@ -72,22 +74,39 @@ class Registry:
         names = ", ".join(candidate.manifest.version for candidate in known) or "none"
         raise NotFound(f"no model version {version!r} in {self._models}: there are {names}")
 
-    def promote(self, version: str, *, by: str, why: str, at: datetime) -> Promotion:
+    def promote(self, version: str, *, by: str, why: str, at: datetime, force: bool = False) -> Promotion:
         """Verify a bundle and point to it; services that watch the pointer swap to it.
 
         Raises:
-            Conflict: it is accepted already.
+            Conflict: it is accepted already, or the gate objects and ``force`` is not set or gives no reason.
             BundleError: a file is missing or damaged; the pointer stays.
         """
         chosen = self.find(version)
         if chosen.accepted:
             raise Conflict(f"model {chosen.id} is accepted already")
         verify_files(chosen.folder, chosen.manifest)
+        objection = self.objection(chosen)
+        if objection is not None and not force:
+            raise Conflict(f"model {chosen.id} is not promoted: {objection}; or promote by force, with a reason")
+        if objection is not None and not why.strip():
+            raise Conflict(f"model {chosen.id} is promoted by force with a reason only: say why")
         before = next((known.id for known in self.versions() if known.accepted), None)
-        promotion = Promotion(at=at.isoformat(), by=by, version=chosen.id, before=before, why=why)
+        forced = objection is not None
+        promotion = Promotion(at=at.isoformat(), by=by, version=chosen.id, before=before, why=why, forced=forced)
         self._point(chosen)
         self._tell(promotion)
         return promotion
+
+    def objection(self, chosen: Version) -> str | None:
+        """Return why the gate does not let a version serve, None where it does.
+
+        The first model has nothing to be held against, and a version that has served before may serve again.
+        """
+        accepted = next((known for known in self.versions() if known.accepted), None)
+        served = {name for move in self.history() for name in (move.version, move.before)}
+        if accepted is None or chosen.id in served:
+            return None
+        return Trials(self._models).objection(chosen.manifest, accepted.manifest)
 
     def rollback(self, *, by: str, at: datetime) -> Promotion:
         """Point back to the version before the latest promotion; raises Conflict where there is none."""

@@ -140,6 +140,10 @@ def open_title_writer(settings: Settings) -> TitleWriter | None:
 
 def job_handlers(settings: Settings) -> dict[str, JobHandler]:
     """Return what carries out each kind of job."""
-    passed_on = settings.model_dump(include={"models", "database", "policy", "default_language", "keep_raw_text"})
-    environment = {f"NLP_SERVICE_{name.upper()}": str(value) for name, value in passed_on.items() if value is not None}
-    return {"relabel": RelabelProcess(settings.jobs_folder, environment=environment)}
+    return {"relabel": RelabelProcess(settings.jobs_folder, environment=passed_on(settings))}
+
+
+def passed_on(settings: Settings) -> dict[str, str]:
+    """Return the environment in which our own commands, run as processes, see these settings."""
+    chosen = settings.model_dump(include={"models", "database", "policy", "default_language", "keep_raw_text"})
+    return {f"NLP_SERVICE_{name.upper()}": str(value) for name, value in chosen.items() if value is not None}

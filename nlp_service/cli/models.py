@@ -8,12 +8,16 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from nlp_service.adapters.db.audit import AuditLog
 from nlp_service.adapters.registry import Promotion, Registry, Version
-from nlp_service.bootstrap.parts import now
+from nlp_service.bootstrap.parts import now, open_database
+from nlp_service.cli.gate import gate
+from nlp_service.cli.who import BY
+from nlp_service.core.audit import AuditEntry
 from nlp_service.settings import Settings
 
 app = typer.Typer(help="List model versions, compare, promote and roll back.", no_args_is_help=True)
-BY = "command line"
+app.command("gate")(gate)
 
 
 def _registry() -> Registry:
@@ -67,12 +71,21 @@ def diff(
 def promote(
     version: str = typer.Argument(help="Version to serve."),
     why: str = typer.Option("", "--why", help="Reason, kept in the history."),
+    force: bool = typer.Option(False, "--force", help="Although the gate did not pass it; needs --why."),
 ) -> None:
     """Make a version the accepted one; running services swap to it without dropping a request.
 
+    A version that never served needs a trial that says promote: `nlp-service models gate`.
+
     Example: nlp-service models promote 1.1.0 --why "better on billing"
     """
-    _print(_registry().promote(version, by=BY, why=why, at=now()))
+    settings = Settings()
+    with open_database(settings) as database:
+        promotion = Registry(settings.models).promote(version, by=BY, why=why, at=now(), force=force)
+        detail = {"before": promotion.before, "why": why, "forced": promotion.forced}
+        entry = AuditEntry(at=now(), actor=BY, action="model.promote", subject=promotion.version, detail=detail)
+        AuditLog(database).record(entry).result()
+    _print(promotion)
 
 
 @app.command("rollback")

@@ -72,7 +72,7 @@ def test_twenty_swaps_under_load_fail_no_request_and_mix_no_versions(models: Pat
         registry = Registry(models)
         for swap in range(SWAPS):
             version = ("0.0.2", "0.0.1")[swap % 2]
-            registry.promote(version, by="test", why="swap", at=now())
+            registry.promote(version, by="test", why="swap", at=now(), force=True)
             await_version(running, version)
         stop.set()
         for thread in threads:
@@ -96,7 +96,13 @@ def test_a_damaged_candidate_changes_nothing(models: Path, tmp_path: Path) -> No
 
 
 def test_command_line_promotes_compares_and_rolls_back(models: Path) -> None:
-    assert "0.0.2 is accepted" in models_command(models, "promote", "0.0.2", "--why", "better").stdout
+    refused = models_command(models, "promote", "0.0.2", "--why", "better")
+    assert refused.returncode == 4
+    assert "models gate 0.0.2" in refused.stderr
+    assert models_command(models, "promote", "0.0.2", "--force").returncode == 4, "by force only with a reason"
+    forced = models_command(models, "promote", "0.0.2", "--force", "--why", "better")
+    assert "0.0.2 is accepted" in forced.stdout
+    assert [move.forced for move in Registry(models).history()] == [False, True]
     assert "*" in models_command(models, "list").stdout
     assert "model.onnx" in models_command(models, "diff", "0.0.1", "0.0.2").stdout
     assert "0.0.1 is accepted" in models_command(models, "rollback").stdout

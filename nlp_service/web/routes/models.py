@@ -46,6 +46,7 @@ class PromotionOut(BaseModel):
     version: str = Field(description="The version that was accepted.")
     before: str | None = Field(description="The version before.")
     why: str = Field(description="Reason given.")
+    forced: bool = Field(description="Whether it was promoted against the gate, or without a trial.")
 
 
 class PromoteIn(BaseModel):
@@ -55,6 +56,7 @@ class PromoteIn(BaseModel):
 
     confirm: str = Field(description="The version once more, so that no slip promotes another.")
     why: str = Field("", max_length=500, description="Reason, kept in the history.")
+    force: bool = Field(False, description="Promote although the gate did not pass it; needs a reason.")
 
 
 @router.get("", summary="The versions of the model")
@@ -74,7 +76,7 @@ def history(service: ServiceDep) -> list[PromotionOut]:
     summary="Accept a version",
     responses={
         404: {"model": Problem, "description": "No such version."},
-        409: {"model": Problem, "description": "It is accepted already."},
+        409: {"model": Problem, "description": "It is accepted already, or the gate did not pass it."},
     },
 )
 def promote(
@@ -86,7 +88,7 @@ def promote(
     """Point to a verified version; every process swaps to it within seconds and drops no request."""
     if body.confirm != version:
         raise InvalidMessage(f"confirm is {body.confirm!r}, the version to promote is {version!r}", field="confirm")
-    promotion = _registry(service).promote(version, by=principal.id, why=body.why, at=now())
+    promotion = _registry(service).promote(version, by=principal.id, why=body.why, at=now(), force=body.force)
     return _told(service, promotion, "model.promote")
 
 
@@ -105,7 +107,7 @@ def _registry(service: ServiceDep) -> Registry:
 
 
 def _told(service: ServiceDep, promotion: Promotion, action: str) -> PromotionOut:
-    detail = {"before": promotion.before, "why": promotion.why}
+    detail = {"before": promotion.before, "why": promotion.why, "forced": promotion.forced}
     entry = AuditEntry(at=now(), actor=promotion.by, action=action, subject=promotion.version, detail=detail)
     service.audit.record(entry).result()
     return PromotionOut(**vars(promotion))

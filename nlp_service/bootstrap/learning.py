@@ -1,0 +1,99 @@
+"""Learning on, put together: trials of candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nlp_service.adapters.bundle_process import BundleProcess
+from nlp_service.adapters.registry import Registry
+from nlp_service.adapters.robustness_cases import read_robustness
+from nlp_service.adapters.trials import Trials, same_model
+from nlp_service.bootstrap.parts import now, open_policy, passed_on
+from nlp_service.contract.bundle import Manifest, read_accepted, read_manifest
+from nlp_service.contract.calibration import read_calibration
+from nlp_service.contract.corpus import Record, read_records
+from nlp_service.contract.taxonomy import load_taxonomy
+from nlp_service.core.trial.limits import default_limits, load_limits
+from nlp_service.errors import CorpusError, NotFound, PolicyError
+from nlp_service.flows.try_candidate import Side, Tried, TryCandidate
+from nlp_service.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """A bundle by folder."""
+
+    folder: Path
+    manifest: Manifest
+
+    @property
+    def id(self) -> str:
+        return f"{self.manifest.name}-{self.manifest.version}"
+
+
+def find_bundle(settings: Settings, name: str | None) -> Found:
+    """Return a bundle by version or folder, the accepted one for None; raises NotFound, BundleError."""
+    if name is None:
+        folder = read_accepted(settings.models)
+        return Found(folder=folder, manifest=read_manifest(folder))
+    try:
+        version = Registry(settings.models).find(name)
+    except NotFound:
+        if not (Path(name) / "manifest.json").is_file():
+            raise
+        return Found(folder=Path(name), manifest=read_manifest(Path(name)))
+    return Found(folder=version.folder, manifest=version.manifest)
+
+
+def try_candidate(
+    settings: Settings,
+    candidate: str,
+    *,
+    sets: Sequence[Path],
+    against: str | None = None,
+    limits: Path | None = None,
+    robustness: Path | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Tried:
+    """Hold a candidate against the accepted model and keep the verdict beside the bundles.
+
+    Raises:
+        NotFound: no such version or folder.
+        CorpusError: an evaluation file cannot be read; the line is named.
+        PolicyError: the limits are malformed.
+    """
+    ours, theirs = find_bundle(settings, candidate), find_bundle(settings, against)
+    chosen = default_limits() if limits is None else load_limits(_text(limits), where=str(limits))
+    policy = open_policy(settings, load_taxonomy(ours.folder / "taxonomy.yaml"))
+    promised = read_calibration(ours.folder / "calibration.json").default_target
+    trial = TryCandidate(limits=chosen, target_accuracy=policy.target_accuracy or promised, now=now, say=say)
+    environment = passed_on(settings)
+    tried = trial(
+        Side(id=ours.id, labeller=BundleProcess(ours.folder, environment=environment)),
+        Side(id=theirs.id, labeller=BundleProcess(theirs.folder, environment=environment)),
+        sets=read_sets(sets),
+        cases=read_robustness(robustness),
+        identical=same_model(ours.manifest, theirs.manifest),
+    )
+    Trials(settings.models).keep(ours.manifest, theirs.manifest, tried.data)
+    return tried
+
+
+def read_sets(files: Sequence[Path]) -> dict[str, list[Record]]:
+    """Return the records of each evaluation file by its name; raises CorpusError."""
+    names = [path.stem for path in files]
+    found: dict[str, list[Record]] = {}
+    for path, name in zip(files, names, strict=True):
+        if not path.is_file():
+            raise CorpusError(f"evaluation file {path} does not exist")
+        found[name if names.count(name) == 1 else str(path)] = list(read_records(path))
+    return found
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as exc:
+        raise PolicyError(f"limits {path} cannot be read: {exc}") from exc
