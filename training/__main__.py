@@ -45,6 +45,9 @@ STAGES: dict[str, tuple[Callable[[Run], None], ...]] = {
     ),
 }
 
+# Stages that several processes run together, and the command of each.
+TOGETHER = {stages.run_pretraining: "pretrain", stages.run_training: "train"}
+
 
 def parser() -> argparse.ArgumentParser:
     """The options; every stage takes the same."""
@@ -69,6 +72,7 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--cache", type=Path, default=Path(".cache/training"), help="downloads and the trimmed encoder"
         )
+        command.add_argument("--parent", type=Path, metavar="BUNDLE", help="go on from this bundle's model")
         command.add_argument("--allow-missing", action="store_true", help="train on less when sets are missing")
         command.add_argument(
             "--set",
@@ -81,21 +85,21 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("--version", default="0.1.0")
         command.add_argument("--threads", type=int, default=0, help="of one process; 0: all cores")
         command.add_argument(
-            "--workers", type=int, default=1, help="processes of one thread that fine-tune together; for shared cores"
+            "--workers", type=int, default=1, help="processes of one thread that train together; for shared cores"
         )
     commands.add_parser("evaluate", help="Every quality figure of a bundle.", add_help=False)
     commands.add_parser("taxonomy", help="A taxonomy for somebody else's corpus.", add_help=False)
     return top
 
 
-def train_with_workers(arguments: Sequence[str], count: int) -> None:
-    """Run the training stage in ``count`` processes; raises ConfigurationError if one fails."""
+def run_with_workers(command_name: str, arguments: Sequence[str], count: int) -> None:
+    """Run one stage in ``count`` processes; raises ConfigurationError if one fails."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
     shared = {**os.environ, "WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     shared |= {"OMP_NUM_THREADS": "1", **KEEP_MEMORY}
-    command = [sys.executable, "-m", "training", "train", *arguments[1:], "--workers", "1"]
+    command = [sys.executable, "-m", "training", command_name, *arguments, "--workers", "1"]
     workers = [subprocess.Popen(command, env={**shared, "RANK": str(rank)}) for rank in range(count)]
     while any(worker.poll() is None for worker in workers) and not any(worker.poll() for worker in workers):
         time.sleep(0.5)
@@ -130,12 +134,13 @@ def main(arguments: list[str] | None = None) -> int:
             out=options.out,
             cache=options.cache,
             allow_missing=options.allow_missing,
+            parent=options.parent,
             name=options.name,
             version=options.version,
         )
         for stage in STAGES[options.command]:
-            if stage is stages.run_training and options.workers > 1:
-                train_with_workers(["train", *given[1:]], options.workers)
+            if stage in TOGETHER and options.workers > 1:
+                run_with_workers(TOGETHER[stage], given[1:], options.workers)
             else:
                 stage(run)
     except (NlpServiceError, FileNotFoundError) as exc:

@@ -20,6 +20,7 @@ class Layer(nn.Module):
     def __init__(self, shape: EncoderShape) -> None:
         super().__init__()
         self.heads = shape.heads
+        self.dropout = 0.0  # share of a sublayer's output that training leaves out
         self.qkv = nn.Linear(shape.hidden, 3 * shape.hidden)
         self.attention_out = nn.Linear(shape.hidden, shape.hidden)
         self.attention_norm = nn.LayerNorm(shape.hidden, eps=shape.epsilon)
@@ -36,8 +37,11 @@ class Layer(nn.Module):
         scores = query @ key.transpose(-1, -2) * (hidden // self.heads) ** -0.5
         mixed = F.softmax(scores + bias.to(scores.dtype), dim=-1).to(value.dtype) @ value
         mixed = mixed.permute(0, 2, 1, 3).reshape(batch, tokens, hidden)
-        states = self.attention_norm(states + self.attention_out(mixed))
-        return self.output_norm(states + self.outer(F.gelu(self.inner(states))))
+        states = self.attention_norm(states + self._thin(self.attention_out(mixed)))
+        return self.output_norm(states + self._thin(self.outer(F.gelu(self.inner(states)))))
+
+    def _thin(self, states: Tensor) -> Tensor:
+        return F.dropout(states, self.dropout, self.training) if self.dropout else states
 
 
 class Encoder(nn.Module):

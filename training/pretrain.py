@@ -16,7 +16,16 @@ from torch import Tensor, nn
 
 from training.data.batches import PAD, Batch, Tokens, collate, plan
 from training.data.examples import Example
-from training.loop import Progress, Rates, load_checkpoint, optimiser, save_checkpoint, seed_everything, set_rate
+from training.loop import (
+    Progress,
+    Rates,
+    Workers,
+    load_checkpoint,
+    optimiser,
+    save_checkpoint,
+    seed_everything,
+    set_rate,
+)
 from training.losses import head_losses, total
 from training.model import MultiTask
 
@@ -79,6 +88,7 @@ def pretrain(
 ) -> None:
     """Train ``model`` in place and leave ``pretrained.pt`` in ``folder``; resumes from its checkpoint."""
     seed_everything(settings.seed)
+    workers = Workers()
     candidates = torch.tensor(sorted({i for item in tokens for i in item.ids if i > 3}))
     lookup = torch.zeros(model.encoder.shape.vocabulary, dtype=torch.long)
     lookup[candidates] = torch.arange(len(candidates))
@@ -90,7 +100,8 @@ def pretrain(
     for _ in range(settings.epochs):
         order = list(range(len(examples)))
         rng.shuffle(order)
-        batches += plan(tokens, order, settings.budget, rng)
+        batches += plan(tokens, order, settings.budget // workers.count, rng)
+    batches = workers.mine(batches)
     start, state = 0, load_checkpoint(folder / "pretrain.ckpt")
     if state is not None:
         both.load_state_dict(state["model"], strict=False)  # type: ignore[arg-type]
@@ -108,21 +119,28 @@ def pretrain(
     for step in range(start, len(batches)):
         set_rate(opt, step, len(batches))
         batch = collate(tokens, batches[step])
-        generator = np.random.default_rng((settings.seed, step))
+        generator = np.random.default_rng((settings.seed, step, workers.rank))
         ids, chosen = mask_words(batch, settings.mask_share, mask_id, candidates, generator)
-        values = _step(
-            model, words, batch, ids, chosen, lookup, [examples[i] for i in batch.index], opt, settings.label_weight
+        loss, values = _losses(
+            model, words, batch, ids, chosen, lookup, [examples[i] for i in batch.index], settings.label_weight
         )
+        loss.backward()
+        workers.average_gradients(both)
+        torch.nn.utils.clip_grad_norm_(both.parameters(), 1.0)
+        opt.step()
+        opt.zero_grad(set_to_none=True)
         progress.note(step, values)
-        if time.monotonic() - saved > settings.checkpoint_seconds:
+        if workers.first and time.monotonic() - saved > settings.checkpoint_seconds:
             save_checkpoint(
                 folder / "pretrain.ckpt", model=both.state_dict(), optimiser=opt.state_dict(), step=step + 1
             )
             saved = time.monotonic()
-    save_checkpoint(folder / "pretrained.pt", model=model.state_dict())
+    if workers.first:
+        save_checkpoint(folder / "pretrained.pt", model=model.state_dict())
+    workers.wait()
 
 
-def _step(
+def _losses(
     model: MultiTask,
     words: MaskedWords,
     batch: Batch,
@@ -130,9 +148,8 @@ def _step(
     chosen: Tensor,
     lookup: Tensor,
     examples: Sequence[Example],
-    opt: torch.optim.Optimizer,
     label_weight: float,
-) -> dict[str, float]:
+) -> tuple[Tensor, dict[str, float]]:
     # A sampled softmax: the targets of the batch against a random part of the candidates.
     targets = lookup[batch.input_ids[chosen]]
     sample = torch.unique(torch.cat([targets, torch.randint(len(words.bias), (NEGATIVES,))]))
@@ -144,12 +161,8 @@ def _step(
     features, _ = model.pool(states, batch.attention_mask, batch.token_type_ids)
     losses = head_losses(model.heads, model.auxiliary, F.dropout(features, model.dropout), examples, smoothing=0.05)
     loss = masked + (label_weight * total(losses) if losses else 0.0)
-    loss.backward()
-    torch.nn.utils.clip_grad_norm_([p for group in opt.param_groups for p in group["params"]], 1.0)
-    opt.step()
-    opt.zero_grad(set_to_none=True)
     main: Mapping[str, Tensor] = {k: v for k, v in losses.items() if not k.startswith("auxiliary")}
-    return {
+    return loss, {
         "words": masked.item(),
         "labels": total(losses).item() if losses else 0.0,
         **{k: v.item() for k, v in main.items() if k == "intent"},

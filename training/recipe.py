@@ -59,6 +59,7 @@ class TrainRecipe:
     layer_decay: float = 0.95  # per layer below the top
     weight_decay: float = 0.01
     dropout: float = 0.1  # on the features of the heads
+    encoder_dropout: float = 0.0  # on what each sublayer of the encoder adds
     word_dropout: float = 0.05  # input pieces replaced by the mask
     smoothing: float = 0.05
     average: float = 0.995  # decay of the moving average of the weights; 0: none

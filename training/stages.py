@@ -32,6 +32,7 @@ from training.model import Encoder, MultiTask, head_sizes
 from training.onnx_model import OnnxModel
 from training.pretrain import PretrainSettings, pretrain
 from training.recipe import Recipe
+from training.restore import restore, take_heads
 from training.tiny import tiny_encoder
 from training.train import Trainer, teacher_vectors
 from training.vocabulary import choose_pieces, count_pieces, trim
@@ -60,6 +61,7 @@ class Run:
     out: Path
     cache: Path  # downloads and the trimmed encoder, shared by runs
     allow_missing: bool = False
+    parent: Path | None = None  # a bundle to go on from, in place of the pretrained encoder
     name: str = "feedback-multilingual"
     version: str = "0.1.0"
 
@@ -74,7 +76,8 @@ class Run:
 
     @property
     def encoder_folder(self) -> Path:
-        return (self.out if self.recipe.encoder.kind == "tiny" else self.cache) / "encoder"
+        own = self.parent is not None or self.recipe.encoder.kind == "tiny"
+        return (self.out if own else self.cache) / "encoder"
 
     @property
     def bundle(self) -> Path:
@@ -112,10 +115,13 @@ def keep_layers(weights: EncoderWeights, layers: int | None) -> EncoderWeights:
 
 
 def prepare(run: Run) -> None:
-    """Fetch the encoder and trim its vocabulary, or make the tiny one."""
+    """Fetch the encoder and trim its vocabulary, take the parent's, or make the tiny one."""
     if (run.encoder_folder / "encoder.json").is_file():
         return
     run.encoder_folder.mkdir(parents=True, exist_ok=True)
+    if run.parent is not None:
+        save_encoder(restore(run.parent).weights, run.encoder_folder)
+        return
     if run.recipe.encoder.kind == "tiny":
         texts = [text for example in run.data.main for text in (example.text, example.context) if text]
         save_encoder(tiny_encoder(texts, run.recipe.encoder, run.recipe.seed), run.encoder_folder)
@@ -137,6 +143,9 @@ def build_model(run: Run) -> MultiTask:
     model = MultiTask(
         Encoder.from_weights(run.weights), head_sizes(run.taxonomy), run.data.heads.sizes(), run.recipe.train.dropout
     )
+    if run.parent is not None:
+        added = take_heads(model, restore(run.parent), run.taxonomy)
+        log.info("going on from %s; new intents: %s", run.parent, ", ".join(added) or "none")
     state = load_checkpoint(run.out / "pretrained.pt")
     if state is not None:
         own = model.state_dict()
@@ -176,15 +185,27 @@ def run_training(run: Run) -> None:
     tokens = run.tokens(examples)
     teacher = None
     if run.recipe.train.embedding_weight and run.recipe.encoder.kind != "tiny":
-        engine = Tokenizer.from_str(json.dumps(run.weights.tokenizer))
-        prefix = tuple(engine.encode(TEACHER_PREFIX, add_special_tokens=False).ids)
-        original = MultiTask(Encoder.from_weights(load_encoder(run.encoder_folder)), {}, {})
-        teacher = teacher_vectors(original, examples, prefix, tokens)
+        teacher = teacher_vectors(*embedding_teacher(run), examples, tokens)
         log.info("%d teacher vectors", int((~torch.isnan(teacher[:, 0])).sum()))
     trainer = Trainer(
         model=build_model(run), recipe=run.recipe.train, seed=run.recipe.seed, mask_id=run.mask_id, folder=run.out
     )
     trainer.run(examples, tokens, teacher, (run.data.validation, run.tokens(run.data.validation)))
+
+
+def embedding_teacher(run: Run) -> tuple[MultiTask, tuple[int, ...]]:
+    """Whose sentence vectors the themes embedding stays near, and the prefix it reads before each message.
+
+    A model that goes on from a bundle keeps that bundle's embedding, so that themes keep their identity.
+    """
+    if run.parent is not None:
+        restored = restore(run.parent)
+        parent = MultiTask(Encoder.from_weights(restored.weights), {}, {})
+        take_heads(parent, restored, restored.taxonomy)
+        return parent, ()
+    engine = Tokenizer.from_str(json.dumps(run.weights.tokenizer))
+    prefix = tuple(engine.encode(TEACHER_PREFIX, add_special_tokens=False).ids)
+    return MultiTask(Encoder.from_weights(load_encoder(run.encoder_folder)), {}, {}), prefix
 
 
 def run_wide(run: Run) -> None:
@@ -271,7 +292,7 @@ def complete(run: Run) -> None:
     lineage = {
         "recipe": run.recipe.name,
         "seed": run.recipe.seed,
-        "parent": "intfloat/multilingual-e5-small",
+        "parent": run.parent.name if run.parent else "intfloat/multilingual-e5-small",
         "sources": sources,
     }
     lineage["metrics"] = {entry["name"]: entry["value"] for entry in report.get("figures", ())[:KEY_FIGURES]}

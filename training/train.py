@@ -48,6 +48,8 @@ class Trainer:
             weight_decay=recipe.weight_decay,
         )
         model.dropout = recipe.dropout
+        for layer in model.encoder.layers:
+            layer.dropout = recipe.encoder_dropout
         self.workers = Workers()
         self.optimiser = optimiser(model, rates)
         self.average = Average(model, recipe.average) if recipe.average else None
@@ -185,9 +187,9 @@ class Trainer:
 
 @torch.no_grad()
 def teacher_vectors(
-    model: MultiTask, examples: Sequence[Example], prefix: tuple[int, ...], tokens: Sequence[Tokens]
+    model: MultiTask, prefix: tuple[int, ...], examples: Sequence[Example], tokens: Sequence[Tokens]
 ) -> Tensor:
-    """Sentence vectors (n, hidden) of the original encoder: mean pooling over ``prefix`` and segment A alone.
+    """Themes embedding (n, hidden) by ``model`` of ``prefix`` and segment A alone.
 
     Only examples of the product heads get one; the others' rows are NaN.
     """
@@ -203,5 +205,5 @@ def teacher_vectors(
         with torch.autocast("cpu", dtype=torch.bfloat16):
             states = model.encoder(batch.input_ids, batch.attention_mask, batch.token_type_ids)
         _, mean = model.pool(states, batch.attention_mask, batch.token_type_ids)
-        vectors[index] = F.normalize(mean, dim=-1)
+        vectors[index] = model.embed(mean)
     return workers.fill(vectors)
