@@ -8,6 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from matplotlib import figure
+
 from nlp_service.contract.bundle import file_hash
 from nlp_service.contract.taxonomy import Taxonomy
 from training.data.assemble import TrainingData
@@ -20,6 +22,8 @@ LICENCES = {
     "chnsenticorp_htl_all": "none stated",
     "mlsent_zh_amazon": "not verified",
 }
+
+DIAGRAM = "reliability.png"
 
 
 def sources(data: TrainingData) -> dict[str, int]:
@@ -107,11 +111,28 @@ def _figures(report: Mapping[str, Any]) -> str:
             "",
             "### Reliability of the intent confidence",
             "",
+            f"![reliability diagram]({DIAGRAM})",
+            "",
             "| confidence | accuracy | messages |",
             "|---|---|---|",
         ]
         rows += [f"| {r['confidence']:.2f} | {r['accuracy']:.2f} | {r['n']} |" for r in reliability]
     return "\n".join(rows)
+
+
+def draw_reliability(report: Mapping[str, Any], target: Path) -> None:
+    """Draw accuracy over confidence, the size of a point by its messages; nothing without such figures."""
+    bins = report.get("reliability", [])
+    if not bins:
+        return
+    drawn = figure.Figure(figsize=(4.2, 4.0), layout="constrained")
+    axes = drawn.subplots()
+    axes.plot([0, 1], [0, 1], color="0.7", linewidth=1)
+    confidence, accuracy = [b["confidence"] for b in bins], [b["accuracy"] for b in bins]
+    axes.plot(confidence, accuracy, color="tab:blue", linewidth=1)
+    axes.scatter(confidence, accuracy, s=[20 + b["n"] / 2 for b in bins], color="tab:blue", alpha=0.6)
+    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="confidence", ylabel="accuracy", title="Intent, development messages")
+    drawn.savefig(target, dpi=110)
 
 
 def _limits() -> str:

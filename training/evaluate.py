@@ -21,9 +21,11 @@ from opencc import OpenCC
 from rich.console import Console
 from rich.table import Table
 
+from nlp_service.adapters.robustness_cases import read_robustness
 from nlp_service.contract.bundle import read_accepted
 from nlp_service.contract.inputs import compose
 from nlp_service.contract.taxonomy import load_taxonomy
+from nlp_service.core.trial.measures import points
 from nlp_service.errors import ConfigurationError
 from training.data.examples import Example, bucket
 from training.data.mappings import SMP_EMOTIONS
@@ -223,6 +225,23 @@ def scope_figures(corpora: Path, bundle: Path, chinese: Sequence[Row], sample: i
     return figures
 
 
+def robustness_figures(bundle: Path) -> list[Row]:
+    """Share of expectations met by family of minimal changes; known failures are reported, not counted in `all`."""
+    cases = read_robustness()
+    bases = sorted({case["expect"]["same_as"] for case in cases if "same_as" in case["expect"]})
+    answers = classify(bundle, [*cases, *({"text": base} for base in bases)])
+    of_base = dict(zip(bases, answers[len(cases) :], strict=True))
+    met: dict[str, list[bool]] = {}
+    for case, answer in zip(cases, answers, strict=False):
+        found = points(case["expect"], answer, of_base.get(case["expect"].get("same_as", "")))
+        if case.get("known_failure"):
+            met.setdefault(f"{case['family']} (known failures)", []).extend(found)
+        else:
+            met.setdefault(case["family"], []).extend(found)
+            met.setdefault("all", []).extend(found)
+    return [share(f"robustness, {family}", found) for family, found in sorted(met.items())]
+
+
 def _scope(model: OnnxModel, rows: Sequence[Row]) -> Any:
     return _outputs(model, rows)["scope"][:, 0].astype(np.float64)
 
@@ -249,6 +268,7 @@ def evaluate(corpora: Path, bundle: Path, *, quick: bool) -> dict[str, Any]:
         figures += language_figures(corpora, bundle, chinese)
         figures += scope_figures(corpora, bundle, chinese, SCOPE_SAMPLE)
         figures += sentiment_figures(corpora, bundle, SAMPLE)
+        figures += robustness_figures(bundle)
     return {"bundle": bundle.name, "figures": figures, **tables}
 
 

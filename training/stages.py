@@ -289,6 +289,7 @@ def complete(run: Run) -> None:
     (run.bundle / "card.md").write_text(
         card.render(run.recipe, run.name, run.version, run.taxonomy, sources, report), encoding="utf-8"
     )
+    card.draw_reliability(report, run.bundle / card.DIAGRAM)
     lineage = {
         "recipe": run.recipe.name,
         "seed": run.recipe.seed,
@@ -296,6 +297,7 @@ def complete(run: Run) -> None:
         "sources": sources,
     }
     lineage["metrics"] = {entry["name"]: entry["value"] for entry in report.get("figures", ())[:KEY_FIGURES]}
+    lineage["reliability"] = report.get("reliability", [])
     lineage["corpora"] = card.hashes(run.corpora, run.repository, run.recipe.data)
     bundle.complete(
         run.bundle,
