@@ -22,7 +22,7 @@ from nlp_service.core.labelling import FloatArray, Labelling, ModelIdentity, Sco
 from nlp_service.core.messages import Message
 from nlp_service.core.relabelling import Chunk, LabelledChunk, Position, Tally
 from nlp_service.core.rows import Row
-from nlp_service.core.stored import DailyCount, LabelledPage, StoredMessage, Window
+from nlp_service.core.stored import GroupCount, HourCount, LabelledPage, StoredMessage, Window
 from nlp_service.core.themes.lifecycle import Moved
 from nlp_service.core.themes.mining import Before, Mined
 from nlp_service.core.themes.values import Anchor, Change, Measure, Theme
@@ -115,8 +115,20 @@ class MessageStore(Protocol):
         """Stream a window's messages with their labellings, ascending time."""
         ...
 
-    def counts(self, window: Window, *, department: str | None = None) -> tuple[DailyCount, ...]:
-        """Count current labellings by day, department, channel, intent, sentiment, priority and needs_human."""
+
+class Reports(Protocol):
+    """Counts of current labellings; windows begin and end with a full UTC hour."""
+
+    def hours(self, window: Window, *, departments: Collection[str] | None = None) -> tuple[HourCount, ...]:
+        """Count by hour, ascending, of some departments or all; an hour without any message is absent."""
+        ...
+
+    def channels(self, window: Window) -> tuple[GroupCount, ...]:
+        """Count by department and channel."""
+        ...
+
+    def intents(self, window: Window) -> tuple[GroupCount, ...]:
+        """Count by department and intent."""
         ...
 
 

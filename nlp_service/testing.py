@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -23,9 +23,10 @@ from nlp_service.contract.text import normalise
 from nlp_service.core.history import CustomerHistory, PastMessage
 from nlp_service.core.labelling import FloatArray, Labelling, ModelIdentity, Scores
 from nlp_service.core.messages import Message
-from nlp_service.core.stored import DailyCount, LabelledMessage, LabelledPage, StoredMessage, Window
+from nlp_service.core.overview import NEGATIVE, URGENT
+from nlp_service.core.stored import GroupCount, HourCount, LabelledMessage, LabelledPage, StoredMessage, Window
 from nlp_service.errors import NotFound
-from nlp_service.ports import Segments
+from nlp_service.ports import MessageStore, Segments
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)  # a Monday morning
 LANGUAGES = ("zh", "en", "ja", "ko", "es", "de", "fr", "ru", "pt", "th", "vi", "id", "ar")
@@ -230,15 +231,6 @@ class MemoryMessages:
         """Stream a window's messages with their labellings, ascending time."""
         yield from sorted(self._inside(window), key=lambda stored: (stored.occurred_at, stored.message.id))
 
-    def counts(self, window: Window, *, department: str | None = None) -> tuple[DailyCount, ...]:
-        """Count current labellings by day, department, channel, intent, sentiment, priority and needs_human."""
-        counted: Counter[DailyCount] = Counter()
-        for stored in self._inside(window):
-            key = _daily(stored)
-            if department in (None, key.department):
-                counted[key] += 1
-        return tuple(replace(key, messages=n) for key, n in sorted(counted.items(), key=lambda entry: repr(entry[0])))
-
     def _store(self, message: Message, labelling: Labelling) -> None:
         now = self._clock()
         stored = self._messages.get(message.id)
@@ -303,15 +295,47 @@ def _flat(stored: StoredMessage, labelling: Labelling) -> LabelledMessage:
     )
 
 
-def _daily(stored: StoredMessage) -> DailyCount:
+class ScannedReports:
+    """ports.Reports by reading every message of the window."""
+
+    def __init__(self, messages: MessageStore) -> None:
+        self._messages = messages
+
+    def hours(self, window: Window, *, departments: Collection[str] | None = None) -> tuple[HourCount, ...]:
+        """Count by hour, ascending."""
+        counted: dict[datetime, Counter[str]] = {}
+        for stored in self._messages.stored(window):
+            if departments is None or stored.labellings[0].route.department in departments:
+                hour = stored.occurred_at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+                counted.setdefault(hour, Counter()).update(_figures(stored))
+        return tuple(HourCount(hour=hour, **_whole(counted[hour])) for hour in sorted(counted))
+
+    def channels(self, window: Window) -> tuple[GroupCount, ...]:
+        """Count by department and channel."""
+        return self._groups(window, lambda stored: stored.message.channel)
+
+    def intents(self, window: Window) -> tuple[GroupCount, ...]:
+        """Count by department and intent."""
+        return self._groups(window, lambda stored: stored.labellings[0].labels.intent.label)
+
+    def _groups(self, window: Window, value: Callable[[StoredMessage], str | None]) -> tuple[GroupCount, ...]:
+        counted: dict[tuple[str, str | None], Counter[str]] = {}
+        for stored in self._messages.stored(window):
+            key = (stored.labellings[0].route.department, value(stored))
+            counted.setdefault(key, Counter()).update(_figures(stored))
+        groups = sorted(counted, key=lambda key: (key[0], key[1] or ""))
+        return tuple(GroupCount(department=key[0], value=key[1], **_whole(counted[key])) for key in groups)
+
+
+def _figures(stored: StoredMessage) -> dict[str, int]:
     labelling = stored.labellings[0]
-    return DailyCount(
-        day=stored.occurred_at.astimezone(UTC).date(),
-        department=labelling.route.department,
-        channel=stored.message.channel,
-        intent=labelling.labels.intent.label,
-        sentiment=labelling.labels.sentiment.label,
-        priority=labelling.priority.level,
-        needs_human=bool(labelling.needs_human),
-        messages=0,
-    )
+    return {
+        "messages": 1,
+        "negative": int(labelling.labels.sentiment.label in NEGATIVE),
+        "urgent": int(labelling.priority.level == URGENT),
+        "human": int(bool(labelling.needs_human)),
+    }
+
+
+def _whole(counted: Counter[str]) -> dict[str, int]:
+    return {name: counted[name] for name in ("messages", "negative", "urgent", "human")}

@@ -10,6 +10,7 @@ from nlp_service.adapters.batching import Batcher
 from nlp_service.adapters.db.audit import AuditLog
 from nlp_service.adapters.db.customers import Customers
 from nlp_service.adapters.db.database import Database
+from nlp_service.adapters.db.folding import Folding
 from nlp_service.adapters.db.housekeeping import Housekeeping
 from nlp_service.adapters.db.jobs import Jobs
 from nlp_service.adapters.db.keys import Keys
@@ -124,6 +125,9 @@ def open_service(settings: Settings) -> Iterator[Service]:
         housekeeping = Housekeeping(Retention(database), retention_rules(settings))
         housekeeping.start()
         closing.callback(housekeeping.close)
+        folding = Folding(database)
+        folding.start()
+        closing.callback(folding.close)
         policy = _follow_policy(database, model, first_policy, closing)
         model.warm_up()
         metrics.serving(model.identity)

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from nlp_service.adapters.db import backup as copies
+from nlp_service.adapters.db import counting
 from nlp_service.adapters.db.audit import AuditLog
 from nlp_service.adapters.db.customers import Customers
 from nlp_service.adapters.db.migrations import run as migrations
@@ -72,6 +73,17 @@ def retain() -> None:
         removed = Retention(database).run(retention_rules(settings))
     for kind, rows in removed.items():
         Console().print(f"{kind}: {rows} removed")
+
+
+@app.command("recount")
+def recount() -> None:
+    """Count everything anew for the overview, after an older release wrote beside this one or rows were put in by hand.
+
+    Example: nlp-service db recount
+    """
+    with open_database(Settings()) as database:
+        counted = database.transaction(counting.recount)
+    Console().print(f"{counted} messages counted")
 
 
 @app.command("audit")

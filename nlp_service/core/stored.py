@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
 from nlp_service.core.history import PastMessage
 from nlp_service.core.labelling import FloatArray, Labelling, ModelIdentity
@@ -79,20 +79,23 @@ class LabelledPage:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DailyCount:
-    day: date  # UTC
-    department: str
-    channel: str | None
-    intent: str
-    sentiment: str
-    priority: str
-    needs_human: bool
+class HourCount:
+    """Messages of one hour by their current labellings."""
+
+    hour: datetime  # aware, its start
     messages: int
+    negative: int
+    urgent: int
+    human: int  # sent to people
 
 
 @dataclass(frozen=True, kw_only=True)
-class HourCount:
-    hour: datetime  # aware, its start
+class GroupCount:
+    """Messages of one department and one channel or intent by their current labellings."""
+
     department: str
+    value: str | None  # the channel or intent; None: the hub named no channel
     messages: int
-    negative: int  # of them
+    negative: int
+    urgent: int
+    human: int

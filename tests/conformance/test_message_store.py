@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from itertools import count
 
 import numpy as np
@@ -103,7 +103,6 @@ def test_the_newest_labelling_is_the_current_one(store: MessageStore, clock: Fix
     assert [entry.model for entry in store.get("m-1").labellings] == [NEWER, MODEL]
     history = store.histories(["c-1"], since=START)["c-1"]
     assert [(past.message_id, past.intent, past.at) for past in history.messages] == [("m-1", "complaint", START)]
-    assert [entry.intent for entry in store.counts(ALWAYS)] == ["complaint"]
 
 
 def test_histories_hold_the_newest_messages_in_ascending_time(store: MessageStore) -> None:
@@ -166,21 +165,6 @@ def test_equal_normalised_texts_share_a_hash(store: MessageStore) -> None:
     (page,) = store.labelled(ALWAYS, model=MODEL)
     hashes = {entry.message_id: entry.text_hash for entry in page.messages}
     assert hashes["a"] == hashes["b"] != hashes["c"]
-
-
-def test_counts_group_by_day_and_labels(store: MessageStore) -> None:
-    late = datetime(2026, 3, 3, 1, 0, tzinfo=timezone(timedelta(hours=8)))  # still the 2nd in UTC
-    put(store, labelling("a"), labelling("b"), channel="app", sent_at=late)
-    put(store, labelling("c", needs_human=["low_confidence"]), channel="app", sent_at=late)
-    put(store, labelling("d", department="quality"), sent_at=late + timedelta(days=1))
-
-    counted = {(entry.day, entry.channel, entry.needs_human): entry.messages for entry in store.counts(ALWAYS)}
-    assert counted == {
-        (date(2026, 3, 2), "app", False): 2,
-        (date(2026, 3, 2), "app", True): 1,
-        (date(2026, 3, 3), None, False): 1,
-    }
-    assert [entry.messages for entry in store.counts(ALWAYS, department="quality")] == [1]
 
 
 def test_characters_that_no_database_holds_are_replaced(store: MessageStore) -> None:

@@ -82,40 +82,22 @@ def storable(text: str) -> str:
     return _UNSTORABLE.sub("\ufffd", text)
 
 
-class utc_day(FunctionElement[str]):  # noqa: N801  # a SQL function
-    """The UTC date of an Instant column as YYYY-MM-DD."""
+class hour_start(FunctionElement[datetime]):  # noqa: N801  # a SQL function
+    """The start of the UTC hour of an Instant column."""
 
-    type = String()
+    type = Instant()
     inherit_cache = True
-    name = "utc_day"
+    name = "hour_start"
 
 
-@compiles(utc_day, "sqlite")
-def _sqlite_day(element: Any, compiler: SQLCompiler, **options: Any) -> str:
-    return f"substr({compiler.process(element.clauses, **options)}, 1, 10)"
-
-
-@compiles(utc_day, "postgresql")
-def _postgresql_day(element: Any, compiler: SQLCompiler, **options: Any) -> str:
-    return f"to_char({compiler.process(element.clauses, **options)} AT TIME ZONE 'UTC', 'YYYY-MM-DD')"
-
-
-class utc_hour(FunctionElement[str]):  # noqa: N801  # a SQL function
-    """The UTC hour of an Instant column as YYYY-MM-DD HH."""
-
-    type = String()
-    inherit_cache = True
-    name = "utc_hour"
-
-
-@compiles(utc_hour, "sqlite")
+@compiles(hour_start, "sqlite")
 def _sqlite_hour(element: Any, compiler: SQLCompiler, **options: Any) -> str:
-    return f"substr({compiler.process(element.clauses, **options)}, 1, 13)"
+    return f"substr({compiler.process(element.clauses, **options)}, 1, 13) || ':00:00.000000'"
 
 
-@compiles(utc_hour, "postgresql")
+@compiles(hour_start, "postgresql")
 def _postgresql_hour(element: Any, compiler: SQLCompiler, **options: Any) -> str:
-    return f"to_char({compiler.process(element.clauses, **options)} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24')"
+    return f"date_trunc('hour', {compiler.process(element.clauses, **options)}, 'UTC')"
 
 
 def insert_new(table: Table, dialect: str) -> Insert:

@@ -12,10 +12,11 @@ from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, select
+from sqlalchemy import Connection, Table, select
 
 from nlp_service.adapters.db.audit import append
 from nlp_service.adapters.db.columns import insert_new
+from nlp_service.adapters.db.counting import remove
 from nlp_service.adapters.db.database import Database
 from nlp_service.adapters.db.messages import raw_text_owner
 from nlp_service.adapters.db.quotes import erase_quotes
@@ -153,7 +154,7 @@ class Customers:
         rows = {personal.table.name: personal.erase(connection, ids) for personal in self._tables if personal.erase}
         marks = [{"message_hash": pseudonym("message", key), "erased_at": self._clock()} for key in ids]
         connection.execute(insert_new(erased_messages, connection.dialect.name), marks)
-        connection.execute(delete(messages).where(messages.c.id.in_(ids)))
+        remove(connection, ids)
         append(connection, self._entry(by, "customer.erase", customer_id, {"messages": len(ids), **rows}))
         return Erased(messages=len(ids), rows=rows)
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection, Row, Select, func, select, tuple_
 
-from nlp_service.adapters.db import documents
-from nlp_service.adapters.db.columns import insert_new, storable, utc_day
+from nlp_service.adapters.db import counting, documents
+from nlp_service.adapters.db.columns import insert_new, storable
+from nlp_service.adapters.db.counting import Counted
 from nlp_service.adapters.db.database import Database
 from nlp_service.adapters.db.gathering import Gatherer
 from nlp_service.adapters.db.tables import labellings, messages, theme_members
@@ -21,7 +22,7 @@ from nlp_service.contract.text import normalise
 from nlp_service.core.history import CustomerHistory, PastMessage
 from nlp_service.core.labelling import Labelling, ModelIdentity
 from nlp_service.core.messages import Message
-from nlp_service.core.stored import DailyCount, LabelledMessage, LabelledPage, StoredMessage, Window
+from nlp_service.core.stored import LabelledMessage, LabelledPage, StoredMessage, Window
 from nlp_service.errors import NotFound
 from nlp_service.ports import Sealer
 
@@ -180,36 +181,6 @@ class Messages:
                 self._load(query.where(position > (last.occurred_at, last.message.id))) if len(found) == page else ()
             )
 
-    def counts(self, window: Window, *, department: str | None = None) -> tuple[DailyCount, ...]:
-        """Count current labellings by day, department, channel, intent, sentiment, priority and needs_human."""
-        day = utc_day(labellings.c.occurred_at).label("day")
-        keys = (
-            day,
-            labellings.c.department,
-            messages.c.channel,
-            labellings.c.intent,
-            labellings.c.sentiment,
-            labellings.c.priority,
-            labellings.c.needs_human,
-        )
-        query = current_labellings().add_columns(*keys, func.count().label("n")).where(*_inside(window))
-        if department is not None:
-            query = query.where(labellings.c.department == department)
-        rows = self._rows(query.group_by(*keys).order_by(*keys))
-        return tuple(
-            DailyCount(
-                day=date.fromisoformat(row.day),
-                department=row.department,
-                channel=row.channel,
-                intent=row.intent,
-                sentiment=row.sentiment,
-                priority=row.priority,
-                needs_human=row.needs_human,
-                messages=row.n,
-            )
-            for row in rows
-        )
-
     def _sealed(self, message: Message) -> bytes | None:
         if self._sealer is None or not self._keep_raw_text:
             return None
@@ -279,16 +250,40 @@ def _insert(connection: Connection, rows: Sequence[tuple[_Fields, _Fields]]) -> 
 
 def _insert_page(connection: Connection, rows: Sequence[tuple[_Fields, _Fields]]) -> None:
     dialect = connection.dialect.name
-    added = insert_new(messages, dialect).returning(messages.c.id, messages.c.occurred_at)
-    occurred = {row.id: row.occurred_at for row in connection.execute(added, [message for message, _ in rows])}
-    if known := [message["id"] for message, _ in rows if message["id"] not in occurred]:
-        stored = select(messages.c.id, messages.c.occurred_at).where(messages.c.id.in_(known))
-        occurred.update((row.id, row.occurred_at) for row in connection.execute(stored))
-    given = [{**labelling, "occurred_at": occurred[labelling["message_id"]]} for _, labelling in rows]
+    added = insert_new(messages, dialect).returning(messages.c.id, messages.c.occurred_at, messages.c.channel)
+    stored = {row.id: row for row in connection.execute(added, [message for message, _ in rows])}
+    new = frozenset(stored)
+    known = {message["id"] for message, _ in rows} - new
+    if known:
+        stored.update((row.id, row) for row in counting.hold(connection, known))
+    given = [
+        {**labelling, "occurred_at": stored[labelling["message_id"]].occurred_at}
+        for _, labelling in rows
+        if labelling["message_id"] in stored  # else its customer was erased meanwhile
+    ]
+    if not given:
+        return
+    before = counting.current(connection, known) if known else []
     connection.execute(insert_new(labellings, dialect), given)
+    after = counting.current(connection, known) if known else []
+    fresh = _current([labelling for labelling in given if labelling["message_id"] in new])
+    after += [Counted.of(stored[key].occurred_at, stored[key].channel, labelling) for key, labelling in fresh.items()]
+    counting.change(connection, before=before, after=after)
     members = [member for labelling in given if (member := _theme_member(labelling)) is not None]
     if members:
         connection.execute(insert_new(theme_members, dialect), members)
+
+
+def _current(given: Sequence[_Fields]) -> Mapping[str, _Fields]:
+    """Return the last labelling of each message that was new; of two by the same model the first was kept."""
+    seen: set[tuple[str, str, str]] = set()
+    newest: dict[str, _Fields] = {}
+    for labelling in given:
+        key = (labelling["message_id"], labelling["model_name"], labelling["model_version"])
+        if key not in seen:
+            seen.add(key)
+            newest[labelling["message_id"]] = labelling
+    return newest
 
 
 def _theme_member(labelling: Mapping[str, Any]) -> _Fields | None:

@@ -1,17 +1,15 @@
-"""Counts for the pages that the message store does not give."""
+"""Counts for the pages, read off the counts by hour."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Collection
+from typing import Any
 
-from sqlalchemy import case, func
+from sqlalchemy import func, select
 
-from nlp_service.adapters.db.columns import utc_hour
+from nlp_service.adapters.db.counting import CHANNEL, FIGURES, INTENT, counted
 from nlp_service.adapters.db.database import Database
-from nlp_service.adapters.db.tables import labellings
-from nlp_service.adapters.db.tables.messages import current_labellings
-from nlp_service.core.overview import NEGATIVE
-from nlp_service.core.stored import HourCount, Window
+from nlp_service.core.stored import GroupCount, HourCount, Window
 
 
 class Reports:
@@ -20,24 +18,29 @@ class Reports:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def hours(self, window: Window) -> tuple[HourCount, ...]:
-        """Count current labellings by hour and department."""
-        hour = utc_hour(labellings.c.occurred_at).label("hour")
-        negative = func.sum(case((labellings.c.sentiment.in_(sorted(NEGATIVE)), 1), else_=0)).label("negative")
-        query = (
-            current_labellings()
-            .add_columns(hour, labellings.c.department, func.count().label("n"), negative)
-            .where(labellings.c.occurred_at >= window.start, labellings.c.occurred_at < window.end)
-            .group_by(hour, labellings.c.department)
-            .order_by(hour, labellings.c.department)
-        )
+    def hours(self, window: Window, *, departments: Collection[str] | None = None) -> tuple[HourCount, ...]:
+        """Count current labellings by hour, ascending; an hour without any is absent."""
+        rows = self._rows(CHANNEL, ("hour",), window, departments)
+        return tuple(HourCount(**row) for row in rows)
+
+    def channels(self, window: Window) -> tuple[GroupCount, ...]:
+        """Count current labellings by department and channel."""
+        rows = self._rows(CHANNEL, ("department", "value"), window)
+        return tuple(GroupCount(**{**row, "value": row["value"] or None}) for row in rows)
+
+    def intents(self, window: Window) -> tuple[GroupCount, ...]:
+        """Count current labellings by department and intent."""
+        return tuple(GroupCount(**row) for row in self._rows(INTENT, ("department", "value"), window))
+
+    def _rows(
+        self, dimension: str, keys: tuple[str, ...], window: Window, departments: Collection[str] | None = None
+    ) -> list[dict[str, Any]]:
+        inside = [lambda table: table.c.hour >= window.start, lambda table: table.c.hour < window.end]
+        if departments is not None:
+            inside.append(lambda table: table.c.department.in_(sorted(departments)))
+        found = counted(dimension, *inside)
+        grouped = [found.c[key] for key in keys]
+        sums = [func.sum(found.c[name]).label(name) for name in FIGURES]
+        query = select(*grouped, *sums).group_by(*grouped).having(func.sum(found.c.messages) != 0).order_by(*grouped)
         rows = self._database.read(lambda connection: connection.execute(query).all())
-        return tuple(
-            HourCount(
-                hour=datetime.fromisoformat(f"{row.hour}:00:00+00:00"),
-                department=row.department,
-                messages=row.n,
-                negative=int(row.negative),
-            )
-            for row in rows
-        )
+        return [{**row._asdict(), **{name: int(getattr(row, name)) for name in FIGURES}} for row in rows]

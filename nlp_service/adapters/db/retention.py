@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 from functools import partial
 from types import MappingProxyType
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, select, update
 
 from nlp_service.adapters.db.audit import AuditLog, append
+from nlp_service.adapters.db.counting import remove
 from nlp_service.adapters.db.database import Database
 from nlp_service.adapters.db.deliveries import expire_deliveries
 from nlp_service.adapters.db.tables import messages
@@ -28,7 +29,7 @@ BATCH = 1000  # rows in one transaction
 def expire_messages(connection: Connection, before: datetime, limit: int) -> int:
     """Remove messages received before a moment, with everything that refers to them."""
     old = select(messages.c.id).where(messages.c.received_at < before).order_by(messages.c.received_at).limit(limit)
-    return connection.execute(delete(messages).where(messages.c.id.in_(old.scalar_subquery()))).rowcount
+    return remove(connection, list(connection.execute(old).scalars()))
 
 
 def expire_raw_text(connection: Connection, before: datetime, limit: int) -> int:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
 
 from nlp_service.bootstrap.parts import now
 from nlp_service.core.access import Scope, visible
-from nlp_service.core.overview import Overview, hours_of_week, overview
+from nlp_service.core.overview import Overview, hours_of_week, midnight, overview, period
 from nlp_service.core.stored import Window
 from nlp_service.web.dashboard.access import ViewerDep, shows
 from nlp_service.web.dashboard.pages import PageRoute
@@ -31,25 +31,30 @@ def page(
     """Show the last days, today included."""
     length = int(days)
     seen = visible(viewer, department or None)
-    today = now().astimezone(UTC).date()
-    start = today - timedelta(days=length - 1)
-    first = datetime.combine(start, time(), UTC)
-    end = datetime.combine(today + timedelta(days=1), time(), UTC)
-    counts = view.service.messages.counts(Window(start=first - timedelta(days=length), end=end))
-    hours = [
-        item
-        for item in view.service.reports.hours(Window(start=first, end=end))
-        if seen is None or item.department in seen
-    ]
-    found = overview(counts, start=start, days=length, departments=seen)
-    known = sorted({*view.service.model.taxonomy.departments, *(item.department for item in counts)})
+    zone, reports = view.zone, view.service.reports
+    start = now().astimezone(zone).date() - timedelta(days=length - 1)
+    current, before = period(start, length, zone), period(start - timedelta(days=length), length, zone)
+    hours = reports.hours(Window(start=before.start, end=current.end), departments=seen)
+    channels = reports.channels(current)
+    found = overview(
+        hours=hours,
+        channels=channels,
+        intents=reports.intents(current),
+        intents_before=reports.intents(before),
+        start=start,
+        days=length,
+        zone=zone,
+        departments=seen,
+    )
+    heat = hours_of_week([item for item in hours if item.hour >= midnight(start, zone)], zone)
+    known = sorted({*view.service.model.taxonomy.departments, *(item.department for item in channels)})
     return view.page(
         "overview.html",
         found=found,
         days=days,
         department=department,
         departments=[name for name in known if viewer.departments is None or name in viewer.departments],
-        heat=_heat({slot: totals.messages for slot, totals in hours_of_week(hours, view.zone).items()}),
+        heat=_heat({slot: totals.messages for slot, totals in heat.items()}),
         **_charts(view, found),
     )
 

@@ -3,6 +3,7 @@
 from nlp_service.adapters.db.tables.access import api_keys, audit_anchor, audit_log, erased_messages
 from nlp_service.adapters.db.tables.base import metadata
 from nlp_service.adapters.db.tables.corrections import corrections, review_queue
+from nlp_service.adapters.db.tables.counts import count_changes, hourly_counts
 from nlp_service.adapters.db.tables.delivery import (
     attempts,
     deliveries,
@@ -30,9 +31,11 @@ __all__ = [
     "audit_anchor",
     "audit_log",
     "corrections",
+    "count_changes",
     "deliveries",
     "delivery_events",
     "erased_messages",
+    "hourly_counts",
     "jobs",
     "labellings",
     "leases",
