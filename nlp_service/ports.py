@@ -250,10 +250,11 @@ class DeliveryLog(Protocol):
         *,
         state: str | None = None,
         subscription_id: str | None = None,
+        among: Collection[str] | None = None,
         before: int | None = None,
         limit: int = 50,
     ) -> DeliveryPage:
-        """Return deliveries, newest first."""
+        """Return deliveries, newest first; ``among``: of these subscriptions alone."""
         ...
 
     def get(self, delivery_id: str) -> Delivery:

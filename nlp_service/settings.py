@@ -39,6 +39,9 @@ class Settings(BaseSettings):
         {"raw_text": 30},
         description="Days that stored data are kept, as JSON: messages, raw_text, deliveries, audit_log; others stay.",
     )
+    rate_per_minute: int = Field(
+        0, ge=0, description="Requests a minute of each key, counted by each process; 0 = no limit. keys create --rate."
+    )
     jobs_folder: Path = Field(Path("data/jobs"), description="Where jobs keep their files; shared by all replicas.")
     relabel_folder: Path | None = Field(None, description="Folder whose files POST /relabel-jobs may name.")
     upload_mb: int = Field(512, ge=1, description="Greatest upload in MB; kept on disk, not in memory.")

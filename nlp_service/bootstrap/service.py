@@ -21,6 +21,7 @@ from nlp_service.adapters.db.retention import Retention
 from nlp_service.adapters.db.themes import Themes
 from nlp_service.adapters.examples import BundledExamples
 from nlp_service.adapters.gate import Gate
+from nlp_service.adapters.limiter import Limiter
 from nlp_service.adapters.metrics import Metrics
 from nlp_service.adapters.policy_in_force import PolicyInForce
 from nlp_service.adapters.registry import Registry
@@ -156,7 +157,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
             keys=keys,
             audit=AuditLog(database),
             personal=Customers(database, sealer=open_sealer(settings)),
-            gate=Gate(keys, on_loopback=settings.on_loopback, oidc=open_oidc(settings)),
+            gate=_open_gate(settings, keys),
             jobs=jobs,
             classify=Classify(scorer=batcher, identify=identify, policy=policy, now=now, store=messages, themes=index),
             delivery=delivery,
@@ -168,6 +169,11 @@ def open_service(settings: Settings) -> Iterator[Service]:
             steer=steer,
             mine=mine,
         )
+
+
+def _open_gate(settings: Settings, keys: Keys) -> Gate:
+    limiter = Limiter(settings.rate_per_minute)
+    return Gate(keys, on_loopback=settings.on_loopback, oidc=open_oidc(settings), limiter=limiter)
 
 
 def _follow_policy(database: Database, model: Model, first: Policy, closing: ExitStack) -> PolicyInForce:

@@ -25,6 +25,7 @@ def create(
     scope: list[str] = typer.Option(..., "--scope", "-s", help=f"One of {', '.join(Scope)}; repeat for several."),
     department: list[str] = typer.Option([], "--department", "-d", help="Limit to a department; repeat for several."),
     days: int | None = typer.Option(None, "--days", min=1, help="Days until it expires; never by default."),
+    rate: int | None = typer.Option(None, "--rate", min=0, help="Requests a minute of each process; 0: no limit."),
 ) -> None:
     """Make a key and print its token, which is shown this once.
 
@@ -33,7 +34,12 @@ def create(
     expires_at = None if days is None else now() + timedelta(days=days)
     with open_database(Settings()) as database:
         key, token = Keys(database).create(
-            name=name, scopes=parse_scopes(scope), departments=department or None, expires_at=expires_at, by=BY
+            name=name,
+            scopes=parse_scopes(scope),
+            departments=department or None,
+            expires_at=expires_at,
+            per_minute=rate,
+            by=BY,
         )
     _show(key, token)
 

@@ -36,6 +36,7 @@ class Principal:
     id: str  # of the key or the token's subject, as the audit log names it
     scopes: frozenset[Scope]
     departments: frozenset[str] | None = None  # those whose data may be seen; None: all
+    per_minute: int | None = None  # requests; None: as many as the service lets everyone make, 0: no limit
 
 
 LOCAL = Principal(id="local", scopes=frozenset({Scope.ADMIN}))  # this machine, while no key exists
@@ -59,6 +60,7 @@ class ApiKey:
     created_by: str
     expires_at: datetime | None
     revoked_at: datetime | None
+    per_minute: int | None = None  # requests, where it has a limit of its own; 0: none
 
     def refusal(self, now: datetime) -> str | None:
         """Return why the key does not open at ``now``, None where it does."""
@@ -70,7 +72,9 @@ class ApiKey:
 
     @property
     def principal(self) -> Principal:
-        return Principal(id=f"key {self.id}", scopes=self.scopes, departments=self.departments)
+        return Principal(
+            id=f"key {self.id}", scopes=self.scopes, departments=self.departments, per_minute=self.per_minute
+        )
 
 
 def parse_scopes(names: Collection[str]) -> frozenset[Scope]:
@@ -101,6 +105,13 @@ def require(principal: Principal, scope: Scope, *, department: str | None = None
     access = decide(principal, scope, department=department)
     if not access.allowed:
         raise Forbidden(access.reason)
+
+
+def require_all(principal: Principal, what: str) -> None:
+    """Raise Forbidden where somebody limited to departments asks for what concerns all of them."""
+    if principal.departments is not None:
+        own = ", ".join(sorted(principal.departments)) or "none"
+        raise Forbidden(f"{principal.id} sees department {own}; {what} concerns all: use a key without departments")
 
 
 def visible(principal: Principal, asked: str | None = None) -> frozenset[str] | None:

@@ -11,6 +11,7 @@ from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBea
 
 from nlp_service.bootstrap.service import Service
 from nlp_service.core.access import Principal, Scope, require
+from nlp_service.web.origin import of_this_machine
 from nlp_service.web.request import service_of
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="Bearer", description="An API key (nls_…) or an OIDC access token.")
@@ -22,9 +23,11 @@ async def principal_of(
     bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)] = None,
     header: Annotated[str | None, Security(_header)] = None,
 ) -> Principal:
-    """Return whoever makes the request; raises Unauthenticated."""
+    """Return whoever makes the request; raises Unauthenticated, Overloaded, or Forbidden for another site's page."""
     service: Service = service_of(request)
     token = bearer.credentials if bearer is not None else header
+    if not token:
+        of_this_machine(request)
     principal = await asyncio.to_thread(service.gate.principal, token) if token else service.gate.principal(None)
     request.state.principal = principal
     return principal

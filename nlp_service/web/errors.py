@@ -64,7 +64,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(errors.NlpServiceError, _on_service_error)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_error)
-    app.add_exception_handler(Exception, _on_unexpected)
 
 
 def _on_service_error(request: Request, exc: Exception) -> Response:
@@ -102,6 +101,7 @@ def _on_http_error(_request: Request, exc: Exception) -> Response:
     return problem(exc.status_code, str(exc.detail), str(exc.detail), headers=exc.headers)
 
 
-def _on_unexpected(request: Request, exc: Exception) -> Response:
-    _log.exception("unexpected_error", path=request.url.path, exc_info=exc)
+def unexpected(path: str, exc: Exception) -> Response:
+    """Log an error that nobody foresaw and return the answer, which tells nothing of it."""
+    _log.exception("unexpected_error", path=path, exc_info=exc)
     return problem(500, "Internal error", "An unexpected error was logged with this request's id.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -28,15 +29,18 @@ class DeliveryRecords:
         *,
         state: str | None = None,
         subscription_id: str | None = None,
+        among: Collection[str] | None = None,
         before: int | None = None,
         limit: int = 50,
     ) -> DeliveryPage:
-        """Return deliveries, newest first."""
+        """Return deliveries, newest first; ``among``: of these subscriptions alone."""
         query = select(*_COLUMNS).join(subscriptions).order_by(deliveries.c.id.desc()).limit(limit)
         if state is not None:
             query = query.where(deliveries.c.state == state)
         if subscription_id is not None:
             query = query.where(deliveries.c.subscription_id == subscription_id)
+        if among is not None:
+            query = query.where(deliveries.c.subscription_id.in_(among))
         if before is not None:
             query = query.where(deliveries.c.id < before)
         rows = self._database.read(lambda connection: connection.execute(query).all())

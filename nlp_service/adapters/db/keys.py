@@ -47,6 +47,7 @@ class Keys:
         by: str,
         departments: Collection[str] | None = None,
         expires_at: datetime | None = None,
+        per_minute: int | None = None,
     ) -> tuple[ApiKey, str]:
         """Return a new key and its token, which is shown this once; raises InputError where it can open nothing."""
         now = self._clock()
@@ -63,6 +64,7 @@ class Keys:
             created_by=by,
             expires_at=expires_at,
             revoked_at=None,
+            per_minute=per_minute,
         )
         secret = secrets.token_urlsafe(32)
         self._database.transaction(lambda connection: _insert(connection, key, secret))
@@ -72,7 +74,12 @@ class Keys:
         """Return a new key with the same rights; the old one opens for ``overlap`` longer."""
         old = self.get(key_id)
         key, token = self.create(
-            name=old.name, scopes=old.scopes, departments=old.departments, expires_at=old.expires_at, by=by
+            name=old.name,
+            scopes=old.scopes,
+            departments=old.departments,
+            expires_at=old.expires_at,
+            per_minute=old.per_minute,
+            by=by,
         )
         self.revoke(key_id, by=by, at=self._clock() + overlap)
         return key, token
@@ -165,9 +172,16 @@ def _insert(connection: Connection, key: ApiKey, secret: str) -> None:
             created_at=key.created_at,
             created_by=key.created_by,
             expires_at=key.expires_at,
+            per_minute=key.per_minute,
         )
     )
-    detail = {"name": key.name, "scopes": ",".join(sorted(key.scopes)), "departments": ",".join(departments or ["all"])}
+    detail: dict[str, str | int | bool | None] = {
+        "name": key.name,
+        "scopes": ",".join(sorted(key.scopes)),
+        "departments": ",".join(departments or ["all"]),
+    }
+    if key.per_minute is not None:
+        detail["per_minute"] = key.per_minute
     entry = AuditEntry(
         at=key.created_at, actor=key.created_by, action="key.create", subject=f"key {key.id}", detail=detail
     )
@@ -189,4 +203,5 @@ def _key(row: Row[Any]) -> ApiKey:
         created_by=row.created_by,
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,
+        per_minute=row.per_minute,
     )

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, Table, delete, func, insert, select, upd
 
 from nlp_service.adapters.db.columns import insert_new
 from nlp_service.adapters.db.database import Database
-from nlp_service.adapters.db.tables import messages
+from nlp_service.adapters.db.tables import labellings, messages
 from nlp_service.adapters.db.tables.themes import (
     leases,
     theme_anchors,
@@ -147,6 +147,16 @@ class Themes:
         )
         rows = self._database.read(lambda connection: connection.execute(query).all())
         return tuple(_heard(row) for row in rows)
+
+    def routed(self, message_ids: Sequence[str]) -> Mapping[str, str]:
+        """Return the department that each of these messages is routed to by its current labelling."""
+        found: dict[str, str] = {}
+        for start in range(0, len(message_ids), _PAGE):
+            wanted = labellings.c.message_id.in_(message_ids[start : start + _PAGE])
+            query = select(labellings.c.message_id, labellings.c.department).where(wanted).order_by(labellings.c.id)
+            rows = self._database.read(lambda connection, query=query: connection.execute(query).all())  # type: ignore[misc]
+            found.update((row.message_id, row.department) for row in rows)
+        return found
 
     def live(self, window: Window) -> Mapping[str, LiveCount]:
         """Count each theme's messages and customers of a window as they are assigned at this moment."""

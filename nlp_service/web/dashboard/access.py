@@ -9,15 +9,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 
 from nlp_service.bootstrap.service import Service
 from nlp_service.core.access import Principal, Scope, require
-from nlp_service.errors import Forbidden
+from nlp_service.web.origin import of_this_machine, same_origin
 from nlp_service.web.request import service_of
 
+__all__ = ["COOKIE", "SESSION_SECONDS", "ViewerDep", "same_origin", "shows", "viewer_of"]
 COOKIE = "nlp_session"
 SESSION_SECONDS = 12 * 3600
 
@@ -27,6 +27,8 @@ async def viewer_of(request: Request) -> Principal:
     same_origin(request)
     service: Service = service_of(request)
     token = request.cookies.get(COOKIE)
+    if not token:
+        of_this_machine(request)
     principal = await asyncio.to_thread(service.gate.principal, token) if token else service.gate.principal(None)
     request.state.principal = principal
     return principal
@@ -43,17 +45,3 @@ def shows(scope: Scope) -> Callable[[Principal], Awaitable[None]]:
 
     check.scope = scope  # type: ignore[attr-defined]  # the tests read it off every route
     return check
-
-
-def same_origin(request: Request) -> None:
-    """Refuse a change that another site's page asks for in the viewer's name."""
-    if request.method in {"GET", "HEAD"}:
-        return
-    origin = request.headers.get("origin")
-    site = request.headers.get("sec-fetch-site")  # browsers leave it out over plain HTTP
-    if site is not None:
-        foreign = site not in {"same-origin", "none"}
-    else:
-        foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
-    if foreign:
-        raise Forbidden(f"this form was sent from {origin or 'another site'}: open the page here and send it again")

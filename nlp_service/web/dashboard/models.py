@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse
 
 from nlp_service.adapters.registry import Promotion, Registry, Version
 from nlp_service.bootstrap.parts import now
-from nlp_service.core.access import Scope
+from nlp_service.core.access import Scope, require_all
 from nlp_service.core.audit import AuditEntry
 from nlp_service.errors import Conflict, InputError
 from nlp_service.web.dashboard.access import ViewerDep, shows
@@ -50,6 +50,7 @@ def promote(
     why: Annotated[str, Form(max_length=500)] = "",
 ) -> Response:
     """Accept a version after it was typed once more."""
+    require_all(viewer, "the model")
     _typed(confirm, version)
     move = Registry(view.service.settings.models).promote(version, by=viewer.id, why=why, at=now())
     return _told(view, move, "model.promote")
@@ -58,6 +59,7 @@ def promote(
 @router.post("/rollback")
 def rollback(view: ViewDep, viewer: ViewerDep, confirm: Annotated[str, Form(max_length=200)] = "") -> Response:
     """Go back to the version before, after it was typed."""
+    require_all(viewer, "the model")
     registry = Registry(view.service.settings.models)
     past = registry.history()
     if not past or past[-1].before is None:

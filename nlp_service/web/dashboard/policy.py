@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Form, Query, Response
 
 from nlp_service.bootstrap.parts import now
-from nlp_service.core.access import Scope
+from nlp_service.core.access import Scope, require_all
 from nlp_service.core.policy import load_policy
 from nlp_service.core.replay import replay
 from nlp_service.core.stored import Window
@@ -17,6 +17,7 @@ from nlp_service.web.dashboard.access import ViewerDep, shows
 from nlp_service.web.dashboard.pages import PageRoute
 from nlp_service.web.dashboard.rules import in_words
 from nlp_service.web.dashboard.view import View, ViewDep
+from nlp_service.web.own_messages import messages_seen
 
 router = APIRouter(prefix="/ui/policy", route_class=PageRoute, dependencies=[Depends(shows(Scope.MODELS))])
 
@@ -34,6 +35,7 @@ def page(view: ViewDep, version: Annotated[int | None, Query(ge=1)] = None) -> R
 @router.post("/preview")
 def preview(
     view: ViewDep,
+    viewer: ViewerDep,
     policy: Annotated[str, Form(max_length=MOST_YAML)] = "",
     days: Annotated[int, Form(ge=1, le=366)] = 28,
 ) -> Response:
@@ -44,7 +46,7 @@ def preview(
     except PolicyError as exc:
         return view.part("policy_fault.html", fault=str(exc), code=422)
     at = now()
-    stored = view.service.messages.stored(Window(start=at - timedelta(days=days), end=at))
+    stored = messages_seen(view.service, viewer, Window(start=at - timedelta(days=days), end=at))
     forecast: dict[str, Any] = replay(stored, tried, model.taxonomy, model.calibration, examples=10).as_data()
     return view.part("policy_preview.html", forecast=forecast, days=days, rules=_rules(view, tried))
 
@@ -57,6 +59,7 @@ def save(
     after: Annotated[int | None, Form()] = None,
 ) -> Response:
     """Put a policy in force; a faulty one stays in the editor with what is wrong."""
+    require_all(viewer, "the policy")
     text = _lines(policy)
     service = view.service
     if text == service.policy().text:

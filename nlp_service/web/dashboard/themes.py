@@ -9,13 +9,14 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Form, Query, Response
 from starlette.responses import RedirectResponse
 
-from nlp_service.core.access import Principal, Scope, visible
+from nlp_service.core.access import Scope
 from nlp_service.core.themes.values import STATES, Measure, Theme
-from nlp_service.errors import InputError, NotFound
+from nlp_service.errors import InputError
 from nlp_service.flows.steer import Steer
 from nlp_service.web.dashboard.access import ViewerDep, shows
 from nlp_service.web.dashboard.pages import PageRoute
 from nlp_service.web.dashboard.view import View, ViewDep
+from nlp_service.web.own_themes import heard_seen, theme_seen, themes_seen
 
 router = APIRouter(prefix="/ui/themes", route_class=PageRoute, dependencies=[Depends(shows(Scope.THEMES_READ))])
 
@@ -34,9 +35,9 @@ def listed(
     department: Annotated[str, Query(max_length=80)] = "",
 ) -> Response:
     """List the themes that concern the viewer, greatest share first."""
-    seen = _seen(view, viewer, department or None)
+    seen = themes_seen(view.service, viewer, department or None)
     shown = [theme for theme in seen if _wanted(theme, state)]
-    known = sorted({name for theme in _seen(view, viewer, None) for name in theme.departments})
+    known = sorted({name for theme in themes_seen(view.service, viewer) for name in theme.departments})
     return view.page(
         "themes.html", themes=shown, hidden=len(seen) - len(shown), states=STATES, state=state,
         departments=known, department=department, trend=_trend,
@@ -46,10 +47,10 @@ def listed(
 @router.get("/{theme_id}")
 def one(view: ViewDep, viewer: ViewerDep, theme_id: str, done: Annotated[str, Query(max_length=20)] = "") -> Response:
     """Show a theme: its numbers, its way, its quotes, its neighbours."""
-    theme = _one(view, viewer, theme_id)
+    theme = theme_seen(view.service, viewer, theme_id)
     events = view.service.themes.events(theme_id=theme.id, limit=50)
     others = [
-        other for other in _seen(view, viewer, None) if other.id != theme.id and not other.merged_into and
+        other for other in themes_seen(view.service, viewer) if other.id != theme.id and not other.merged_into and
         other.state != "dismissed"
     ]  # fmt: skip
     return view.page(
@@ -58,7 +59,7 @@ def one(view: ViewDep, viewer: ViewerDep, theme_id: str, done: Annotated[str, Qu
         done=done,
         chart=_chart(view, theme, view.service.themes.timeline(theme.id)),
         events=events,
-        heard=view.service.themes.heard(theme.id, limit=HEARD),
+        heard=heard_seen(view.service, viewer, theme.id, limit=HEARD),
         neighbours=_neighbours(theme, others),
         others=others,
         trend=_trend,
@@ -74,9 +75,9 @@ def decide(
     value: Annotated[str, Form(max_length=500)] = "",
 ) -> Response:
     """Carry out a person's decision and show the theme again."""
-    theme = _one(view, viewer, theme_id)
+    theme = theme_seen(view.service, viewer, theme_id)
     if decision == "merge":
-        _one(view, viewer, value)
+        theme_seen(view.service, viewer, value)
     moved = _decisions(view.service.steer, theme, value.strip(), viewer.id)[decision]()
     return RedirectResponse(f"/ui/themes/{moved.id}?done={decision}", status_code=303)
 
@@ -105,18 +106,6 @@ def _index(value: str, parts: int) -> int:
     if not value.isdigit() or int(value) >= parts:
         raise InputError(f"part {value!r} is not one of the {parts} sub-themes: open the theme again")
     return int(value)
-
-
-def _seen(view: View, viewer: Principal, department: str | None) -> list[Theme]:
-    allowed = visible(viewer, department)
-    return [theme for theme in view.service.themes.themes() if allowed is None or allowed & set(theme.departments)]
-
-
-def _one(view: View, viewer: Principal, theme_id: str) -> Theme:
-    theme, allowed = view.service.themes.get(theme_id), visible(viewer)
-    if allowed is not None and not allowed & set(theme.departments):
-        raise NotFound(f"there is no theme {theme_id!r}")
-    return theme
 
 
 def _wanted(theme: Theme, state: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from dataclasses import dataclass, replace
 from typing import Annotated
@@ -11,9 +12,10 @@ from fastapi import APIRouter, Depends, Form, Response
 from nlp_service.core.access import Scope
 from nlp_service.core.explain import Carrier
 from nlp_service.core.messages import Message
-from nlp_service.web.dashboard.access import shows
+from nlp_service.web.dashboard.access import ViewerDep, shows
 from nlp_service.web.dashboard.pages import PageRoute
 from nlp_service.web.dashboard.view import ViewDep
+from nlp_service.web.own_themes import labellings_seen
 
 router = APIRouter(prefix="/ui/try", route_class=PageRoute, dependencies=[Depends(shows(Scope.CLASSIFY))])
 
@@ -39,6 +41,7 @@ def form(view: ViewDep, text: str = "") -> Response:
 @router.post("")
 async def label(
     view: ViewDep,
+    viewer: ViewerDep,
     text: Annotated[str, Form(max_length=MOST_TEXT)] = "",
     before: Annotated[str, Form(max_length=2000)] = "",
     amount: Annotated[str, Form(max_length=20)] = "",
@@ -55,10 +58,11 @@ async def label(
         customer_tier=tier.strip() or None,
     )
     classified = await replace(view.service.classify, store=None)([message])
+    [found] = await asyncio.to_thread(labellings_seen, view.service, viewer, classified.labellings)
     explained = await view.service.explain(message)
     return view.part(
         "try_result.html",
-        found=classified.labellings[0],
+        found=found,
         taxonomy=classified.model.taxonomy,
         milliseconds=sum(classified.stages.values()) * 1000,
         heads=[(head, pieces(explained.text, getattr(explained.explanation, head))) for head in HEADS],

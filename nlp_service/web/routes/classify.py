@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import orjson
@@ -9,10 +11,12 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from nlp_service.core.access import Scope
 from nlp_service.core.answer import answer
+from nlp_service.core.labelling import Labelling
 from nlp_service.errors import InvalidMessage
 from nlp_service.flows.classify import Classified
 from nlp_service.flows.explain import as_data
-from nlp_service.web.access import needs
+from nlp_service.web.access import PrincipalDep, needs
+from nlp_service.web.own_themes import labellings_seen
 from nlp_service.web.request import ServiceDep, parse_body, read_text, while_connected
 from nlp_service.web.schemas.problems import Problem
 from nlp_service.wire.answers import AnswerOut, BatchOut
@@ -56,9 +60,14 @@ _BODY: dict[str, Any] = {
 async def classify(
     request: Request,
     service: ServiceDep,
+    principal: PrincipalDep,
     explain: Annotated[bool, Query(description="Also say which words carried the labels; one message only.")] = False,
 ) -> Response:
-    """Answer one object with one object, or `{"messages": […]}` with `{"results": […]}` in the same order."""
+    """Answer one object with one object, or `{"messages": […]}` with `{"results": […]}` in the same order.
+
+    A key of some departments is told of no theme that does not concern them, and of no trait of the customer: these
+    are read off what was said to all departments.
+    """
     body = await read_text(request)
     batch = parse_body(BatchIn, body) if _is_batch(body) else None
     messages = batch.messages if batch else [parse_body(MessageIn, body)]
@@ -68,7 +77,10 @@ async def classify(
     classified = await while_connected(request, service.classify(given))
     service.metrics.labelled(classified.labellings)
     service.metrics.stages(classified.stages)
-    answers = [answer(labelling, classified.model.taxonomy) for labelling in classified.labellings]
+    shown: Sequence[Labelling] = classified.labellings
+    if principal.departments is not None:
+        shown = await asyncio.to_thread(labellings_seen, service, principal, shown)
+    answers = [answer(labelling, classified.model.taxonomy) for labelling in shown]
     if explain:
         answers[0]["explanation"] = as_data(await service.explain(given[0]))
     content = orjson.dumps({"results": answers} if batch else answers[0])

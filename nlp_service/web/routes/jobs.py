@@ -16,10 +16,11 @@ from nlp_service.adapters.files.opening import find_files, format_of
 from nlp_service.adapters.relabel_process import output_folder
 from nlp_service.bootstrap.parts import now
 from nlp_service.bootstrap.service import Service
-from nlp_service.core.access import Scope
+from nlp_service.core.access import Scope, require_all
 from nlp_service.core.jobs import Job
 from nlp_service.errors import Forbidden, InputError, NotFound
 from nlp_service.web.access import PrincipalDep, needs
+from nlp_service.web.own_jobs import job_seen, jobs_seen
 from nlp_service.web.request import ServiceDep
 from nlp_service.web.schemas.problems import Problem
 
@@ -83,6 +84,7 @@ class JobOut(BaseModel):
 )
 def relabel(body: RelabelIn, service: ServiceDep, principal: PrincipalDep) -> JobOut:
     """Queue the work; follow it under /jobs/{id}."""
+    require_all(principal, "a file on the server")
     params = body.model_dump(exclude={"path"}) | {"inputs": allowed_inputs(service, body.path)}
     return JobOut.of(service.jobs.submit("relabel", params, by=principal.id, at=now()))
 
@@ -110,17 +112,18 @@ def relabel_upload(
 @router.get("/jobs", summary="The newest jobs")
 def jobs(
     service: ServiceDep,
+    principal: PrincipalDep,
     kind: Annotated[str | None, Query(description="Only this kind.", examples=["relabel"])] = None,
     limit: Annotated[int, Query(ge=1, le=500, description="At most so many.")] = 100,
 ) -> list[JobOut]:
-    """Return jobs, newest first."""
-    return [JobOut.of(job) for job in service.jobs.all(kind=kind, limit=limit)]
+    """Return jobs, newest first; a key of some departments sees those that it asked for."""
+    return [JobOut.of(job) for job in jobs_seen(service, principal, kind=kind, limit=limit)]
 
 
 @router.get("/jobs/{job_id}", summary="One job", responses=_NOT_FOUND)
-def job(service: ServiceDep, job_id: JobId) -> JobOut:
+def job(service: ServiceDep, principal: PrincipalDep, job_id: JobId) -> JobOut:
     """Return a job with its progress and, when done, its result."""
-    return JobOut.of(service.jobs.get(job_id))
+    return JobOut.of(job_seen(service, principal, job_id))
 
 
 @router.post(
@@ -130,17 +133,19 @@ def job(service: ServiceDep, job_id: JobId) -> JobOut:
 )
 def cancel(service: ServiceDep, principal: PrincipalDep, job_id: JobId) -> JobOut:
     """Stop a job: at once where it waits, within seconds where it runs. What is finished is kept."""
+    job_seen(service, principal, job_id)
     return JobOut.of(service.jobs.cancel(job_id, by=principal.id, at=now()))
 
 
 @router.get("/jobs/{job_id}/files/{name}", summary="A file of a job's result", responses=_NOT_FOUND)
 def result_file(
     service: ServiceDep,
+    principal: PrincipalDep,
     job_id: JobId,
     name: Annotated[str, Path(description="As listed in the result.", examples=["manifest.json"])],
 ) -> FileResponse:
     """Download one file that the result lists."""
-    found = service.jobs.get(job_id)
+    found = job_seen(service, principal, job_id)
     if found.result is None or name not in found.result.get("files", ()):
         raise NotFound(f"job {job_id} has no file {name!r}: its result lists those it has")
     return FileResponse(output_folder(service.settings.jobs_folder, found.id) / name, filename=name)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from nlp_service.adapters.registry import Promotion, Registry, Version
 from nlp_service.bootstrap.parts import now
-from nlp_service.core.access import Scope
+from nlp_service.core.access import Scope, require_all
 from nlp_service.core.audit import AuditEntry
 from nlp_service.errors import InvalidMessage
 from nlp_service.web.access import PrincipalDep, needs
@@ -86,6 +86,7 @@ def promote(
     version: str = Path(description="Version to accept.", examples=["1.1.0"]),
 ) -> PromotionOut:
     """Point to a verified version; every process swaps to it within seconds and drops no request."""
+    require_all(principal, "the model")
     if body.confirm != version:
         raise InvalidMessage(f"confirm is {body.confirm!r}, the version to promote is {version!r}", field="confirm")
     promotion = _registry(service).promote(version, by=principal.id, why=body.why, at=now(), force=body.force)
@@ -99,6 +100,7 @@ def promote(
 )
 def rollback(service: ServiceDep, principal: PrincipalDep) -> PromotionOut:
     """Accept the version before the latest promotion."""
+    require_all(principal, "the model")
     return _told(service, _registry(service).rollback(by=principal.id, at=now()), "model.rollback")
 
 

@@ -8,7 +8,7 @@ import orjson
 from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import AwareDatetime, BaseModel, Field
 
-from nlp_service.core.access import Scope
+from nlp_service.core.access import Scope, require_all
 from nlp_service.web.access import PrincipalDep, needs
 from nlp_service.web.request import ServiceDep
 from nlp_service.web.schemas.problems import Problem
@@ -44,6 +44,7 @@ class AuditEntryOut(BaseModel):
 )
 def export(service: ServiceDep, principal: PrincipalDep, customer_id: CustomerId) -> Response:
     """Return all rows that refer to the customer as one JSON document; the reading is told in the audit log."""
+    require_all(principal, "the export of a customer")
     content = orjson.dumps(service.personal.export(customer_id, by=principal.id), option=orjson.OPT_NON_STR_KEYS)
     return Response(
         content,
@@ -60,6 +61,7 @@ def export(service: ServiceDep, principal: PrincipalDep, customer_id: CustomerId
 )
 def erase(service: ServiceDep, principal: PrincipalDep, customer_id: CustomerId) -> ErasedOut:
     """Remove messages, labellings, embeddings, quotes, corrections and queue entries; told in the audit log."""
+    require_all(principal, "the removal of a customer")
     erased = service.personal.erase(customer_id, by=principal.id)
     return ErasedOut(messages=erased.messages, rows=dict(erased.rows))
 
@@ -67,10 +69,12 @@ def erase(service: ServiceDep, principal: PrincipalDep, customer_id: CustomerId)
 @router.get("/audit", summary="The audit log", dependencies=[Depends(needs(Scope.ADMIN))])
 def audit(
     service: ServiceDep,
+    principal: PrincipalDep,
     before: Annotated[int | None, Query(ge=1, description="Sequence that the page before ended with.")] = None,
     limit: Annotated[int, Query(ge=1, le=1000, description="Entries at most.")] = 100,
 ) -> list[AuditEntryOut]:
     """Return entries, newest first; chained by their hashes: `nlp-service db audit` verifies them."""
+    require_all(principal, "the audit log")
     return [
         AuditEntryOut(
             sequence=chained.sequence,

@@ -9,12 +9,13 @@ from fastapi import APIRouter, Depends, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from nlp_service.bootstrap.parts import now
-from nlp_service.core.access import Scope
+from nlp_service.core.access import Scope, require_all
 from nlp_service.core.policy import load_policy
 from nlp_service.core.policy.saved import SavedPolicy
 from nlp_service.core.replay import replay
 from nlp_service.core.stored import Window
 from nlp_service.web.access import PrincipalDep, needs
+from nlp_service.web.own_messages import messages_seen
 from nlp_service.web.request import ServiceDep
 from nlp_service.web.schemas.problems import Problem
 
@@ -95,12 +96,15 @@ def policy(service: ServiceDep) -> Response:
     summary="What another policy would change",
     responses={422: {"model": Problem, "description": "The policy has a fault; its line is named."}},
 )
-def preview(body: PreviewIn, service: ServiceDep) -> ForecastOut:
-    """Replay stored history under a policy: how many messages would move, and the queues before and after."""
+def preview(body: PreviewIn, service: ServiceDep, principal: PrincipalDep) -> ForecastOut:
+    """Replay stored history under a policy: how many messages would move, and the queues before and after.
+
+    A key of some departments replays the messages that are routed to them.
+    """
     model = service.model
     tried = load_policy(body.policy, model.taxonomy, where="policy")
     at = now()
-    stored = service.messages.stored(Window(start=at - timedelta(days=body.days), end=at))
+    stored = messages_seen(service, principal, Window(start=at - timedelta(days=body.days), end=at))
     forecast: dict[str, Any] = replay(stored, tried, model.taxonomy, model.calibration).as_data()
     return ForecastOut.model_validate(forecast)
 
@@ -115,6 +119,7 @@ def preview(body: PreviewIn, service: ServiceDep) -> ForecastOut:
 )
 def save(body: SaveIn, service: ServiceDep, principal: PrincipalDep) -> SavedOut:
     """Check a policy and keep it as a new version; every process takes it on within seconds, without a restart."""
+    require_all(principal, "the policy")
     load_policy(body.policy, service.model.taxonomy, where="policy")
     saved = service.policies.save(body.policy, by=principal.id, at=now(), after=body.after)
     service.policy.refresh()

@@ -51,6 +51,13 @@ def seen(delivery: Delivery, principal: Principal, key: str) -> Subscription:
     return subscription
 
 
+def own_subscriptions(delivery: Delivery, principal: Principal) -> frozenset[str] | None:
+    """Return the ids of the subscriptions that the principal may see, None for all."""
+    if principal.departments is None:
+        return None
+    return frozenset(entry.id for entry in delivery.subscriptions.all() if may_see(principal, entry))
+
+
 @router.post("", status_code=201, summary="Tell a team of themes", responses={409: _TAKEN})
 def create(body: SubscriptionIn, delivery: DeliveryDep, principal: PrincipalDep) -> SubscriptionOut:
     """Make a subscription; for a webhook the answer carries its secret, this once."""

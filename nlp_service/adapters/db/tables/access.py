@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, LargeBinary, Table
+from sqlalchemy import Column, Index, Integer, LargeBinary, Table
 
 from nlp_service.adapters.db.columns import Document, Instant, Serial, StoredText, Word
 from nlp_service.adapters.db.tables.base import metadata
@@ -19,6 +19,7 @@ api_keys = Table(
     Column("created_by", Word, nullable=False),
     Column("expires_at", Instant),
     Column("revoked_at", Instant),
+    Column("per_minute", Integer),  # requests; null: as the setting says, 0: no limit
 )
 
 audit_log = Table(
