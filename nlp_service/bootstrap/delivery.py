@@ -142,6 +142,8 @@ class DeliveryThread:
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stop.set)
             self._thread.join(15)
+        elif not self._loop.is_closed():  # it was never started
+            self._loop.close()
 
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, asynccontextmanager
-from typing import Any
 
 from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
 
 from nlp_service import __version__
 from nlp_service.adapters.logs import configure_logs
@@ -15,6 +13,7 @@ from nlp_service.bootstrap.service import Service, open_service
 from nlp_service.settings import Settings
 from nlp_service.web import dashboard, errors
 from nlp_service.web.middleware import BodyLimit, RequestContext
+from nlp_service.web.openapi import openapi
 from nlp_service.web.routes import (
     classify,
     customers,
@@ -80,7 +79,7 @@ def create_app(settings: Settings, *, opened: Service | None = None) -> FastAPI:
     dashboard.install(app)
     app.add_middleware(BodyLimit, upload_limit=settings.upload_mb << 20)
     app.add_middleware(RequestContext)
-    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    app.openapi = lambda: openapi(app)  # type: ignore[method-assign]
     return app
 
 
@@ -89,11 +88,3 @@ def from_environment() -> FastAPI:
     settings = Settings()
     configure_logs(settings.log_level, settings.log_format)
     return create_app(settings)
-
-
-def _openapi(app: FastAPI) -> dict[str, Any]:
-    if app.openapi_schema is None:
-        app.openapi_schema = get_openapi(
-            title=app.title, version=app.version, description=app.description, routes=app.routes
-        )
-    return app.openapi_schema

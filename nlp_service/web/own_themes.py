@@ -32,6 +32,11 @@ def theme_seen(service: Service, principal: Principal, theme_id: str) -> Theme:
     theme, allowed = service.themes.get(theme_id), visible(principal)
     if allowed is not None and not allowed & set(theme.departments):
         raise NotFound(f"there is no theme {theme_id!r}")
+    return in_own_words(service, principal, theme)
+
+
+def in_own_words(service: Service, principal: Principal, theme: Theme) -> Theme:
+    """Return a theme that concerns the caller without the quotes of others."""
     return _without_foreign_words(service, principal, [theme])[0]
 
 

@@ -9,7 +9,8 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse
 
 from nlp_service.bootstrap.parts import now
-from nlp_service.core.access import Scope, require_all
+from nlp_service.bootstrap.service import Service
+from nlp_service.core.access import Principal, Scope, require_all
 from nlp_service.core.delivery.events import encode
 from nlp_service.core.stored import Window
 from nlp_service.core.themes.rendering import as_html, as_markdown
@@ -17,7 +18,7 @@ from nlp_service.core.themes.report import digest
 from nlp_service.core.themes.values import Theme
 from nlp_service.flows.mine import REPORTED
 from nlp_service.web.access import PrincipalDep, needs
-from nlp_service.web.own_themes import events_seen, heard_seen, theme_seen, themes_seen
+from nlp_service.web.own_themes import events_seen, heard_seen, in_own_words, theme_seen, themes_seen
 from nlp_service.web.request import ServiceDep
 from nlp_service.web.routes.jobs import JobOut
 from nlp_service.web.schemas.problems import Problem
@@ -137,6 +138,10 @@ def theme_events(service: ServiceDep, principal: PrincipalDep, theme_id: ThemeId
     return _json([encode(event) for event in found])
 
 
+def _shown(service: Service, principal: Principal, moved: Theme) -> ThemeOut:
+    return ThemeOut.of(in_own_words(service, principal, moved))
+
+
 def _decision(path: str, summary: str) -> dict[str, object]:
     return {
         "path": f"/{{theme_id}}/{path}",
@@ -150,42 +155,44 @@ def _decision(path: str, summary: str) -> dict[str, object]:
 def acknowledge(service: ServiceDep, principal: PrincipalDep, theme_id: ThemeId, body: AcknowledgeIn) -> ThemeOut:
     """Say who works on it; asking again changes nothing."""
     theme_seen(service, principal, theme_id)
-    return ThemeOut.of(service.steer.acknowledge(theme_id, by=body.by or principal.id))
+    return _shown(service, principal, service.steer.acknowledge(theme_id, by=body.by or principal.id))
 
 
 @router.post(**_decision("fix", "Say that the cause is removed"))  # type: ignore[arg-type]
 def fix(service: ServiceDep, principal: PrincipalDep, theme_id: ThemeId, body: FixIn) -> ThemeOut:
     """Later runs compare before and after and say whether it worked."""
     theme_seen(service, principal, theme_id)
-    return ThemeOut.of(service.steer.fix(theme_id, by=body.by or principal.id, at=body.at, what=body.what))
+    return _shown(
+        service, principal, service.steer.fix(theme_id, by=body.by or principal.id, at=body.at, what=body.what)
+    )
 
 
 @router.post(**_decision("dismiss", "Silence a theme"))  # type: ignore[arg-type]
 def dismiss(service: ServiceDep, principal: PrincipalDep, theme_id: ThemeId, body: DismissIn) -> ThemeOut:
     """Runs go on counting it, without events."""
     theme_seen(service, principal, theme_id)
-    return ThemeOut.of(service.steer.dismiss(theme_id, by=body.by or principal.id, why=body.why))
+    return _shown(service, principal, service.steer.dismiss(theme_id, by=body.by or principal.id, why=body.why))
 
 
 @router.post(**_decision("restore", "Undo a dismissal or a merge"))  # type: ignore[arg-type]
 def restore(service: ServiceDep, principal: PrincipalDep, theme_id: ThemeId, body: AcknowledgeIn) -> ThemeOut:
     """Bring a theme back; the next run gives it its messages again."""
     theme_seen(service, principal, theme_id)
-    return ThemeOut.of(service.steer.restore(theme_id, by=body.by or principal.id))
+    return _shown(service, principal, service.steer.restore(theme_id, by=body.by or principal.id))
 
 
 @router.post(**_decision("rename", "Give a title"))  # type: ignore[arg-type]
 def rename(service: ServiceDep, principal: PrincipalDep, theme_id: ThemeId, body: RenameIn) -> ThemeOut:
     """Runs keep a person's title."""
     theme_seen(service, principal, theme_id)
-    return ThemeOut.of(service.steer.rename(theme_id, title=body.title, by=body.by or principal.id))
+    return _shown(service, principal, service.steer.rename(theme_id, title=body.title, by=body.by or principal.id))
 
 
 @router.post(**_decision("pin", "Keep a theme in sight"))  # type: ignore[arg-type]
 def pin(service: ServiceDep, principal: PrincipalDep, theme_id: ThemeId, body: PinIn) -> ThemeOut:
     """A pinned theme never goes quiet and is never merged by a run."""
     theme_seen(service, principal, theme_id)
-    return ThemeOut.of(service.steer.pin(theme_id, pinned=body.pinned))
+    return _shown(service, principal, service.steer.pin(theme_id, pinned=body.pinned))
 
 
 @router.post(**_decision("merge", "Let a theme go on as another"))  # type: ignore[arg-type]
@@ -193,14 +200,14 @@ def merge(service: ServiceDep, principal: PrincipalDep, theme_id: ThemeId, body:
     """Its messages, also future ones, count for the other, which is returned."""
     theme_seen(service, principal, theme_id)
     theme_seen(service, principal, body.into)
-    return ThemeOut.of(service.steer.merge(theme_id, into=body.into, by=body.by or principal.id))
+    return _shown(service, principal, service.steer.merge(theme_id, into=body.into, by=body.by or principal.id))
 
 
 @router.post(**_decision("split", "Make a sub-theme a theme of its own"))  # type: ignore[arg-type]
 def split(service: ServiceDep, principal: PrincipalDep, theme_id: ThemeId, body: SplitIn) -> ThemeOut:
     """From now on messages go to the nearer of the two; the new theme is returned."""
     theme_seen(service, principal, theme_id)
-    return ThemeOut.of(service.steer.split(theme_id, part=body.part, by=body.by or principal.id))
+    return _shown(service, principal, service.steer.split(theme_id, part=body.part, by=body.by or principal.id))
 
 
 def _wanted(theme: Theme, state: str | None, *, every: bool) -> bool:
