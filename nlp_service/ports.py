@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from nlp_service.contract.calibration import Calibration
 from nlp_service.contract.corpus import Record
 from nlp_service.contract.taxonomy import Taxonomy
+from nlp_service.core.corrections.values import Correction
 from nlp_service.core.delivery.events import ThemeEvent
 from nlp_service.core.delivery.outcome import Outcome
 from nlp_service.core.delivery.records import Claim, Delivery, DeliveryPage, Parcel, Ticket
@@ -21,6 +22,7 @@ from nlp_service.core.jobs import Job, JobProgress
 from nlp_service.core.labelling import FloatArray, Labelling, ModelIdentity, Scores, ThemeMatch
 from nlp_service.core.messages import Message
 from nlp_service.core.relabelling import Chunk, LabelledChunk, Position, Tally
+from nlp_service.core.review.values import ReviewEntry
 from nlp_service.core.rows import Row
 from nlp_service.core.stored import GroupCount, HourCount, LabelledPage, StoredMessage, Window
 from nlp_service.core.themes.lifecycle import Moved
@@ -111,6 +113,10 @@ class MessageStore(Protocol):
         """Stream what one model version said of a window's messages, ascending time, in pages."""
         ...
 
+    def newest(self, window: Window, *, model: ModelIdentity, limit: int = 2000) -> LabelledPage | None:
+        """Return what one model version said of a window's newest messages, newest first; None of none."""
+        ...
+
     def stored(self, window: Window, *, page: int = 2000) -> Iterator[StoredMessage]:
         """Stream a window's messages with their labellings, ascending time."""
         ...
@@ -129,6 +135,44 @@ class Reports(Protocol):
 
     def intents(self, window: Window) -> tuple[GroupCount, ...]:
         """Count by department and intent."""
+        ...
+
+
+class CorrectionStore(Protocol):
+    """People's labels; only added."""
+
+    def add(
+        self, made: Correction, *, check: Callable[[Sequence[Correction], Correction], None] | None = None
+    ) -> tuple[Correction, ...]:
+        """Store one unless ``check`` refuses it; returns all of its message, oldest first. Raises NotFound."""
+        ...
+
+    def contested(self) -> tuple[Correction, ...]:
+        """Return the corrections of every message that two or more people labelled."""
+        ...
+
+    def everything(self) -> Iterator[tuple[Correction, ...]]:
+        """Stream the corrections of all messages, those of one message together."""
+        ...
+
+    def made_in(self, window: Window) -> tuple[Correction, ...]:
+        """Return the corrections of messages that occurred in a window, oldest first."""
+        ...
+
+
+class ReviewStore(Protocol):
+    """The review queue."""
+
+    def fill(self, entries: Sequence[ReviewEntry], *, at: datetime) -> int:
+        """Put these entries in place of the ones before; returns how many."""
+        ...
+
+    def sample(self, window: Window, *, limit: int) -> tuple[tuple[str, str], ...]:
+        """Return (message, department) of texts that nobody has judged, in random order."""
+        ...
+
+    def departments(self, message_ids: Sequence[str]) -> tuple[tuple[str, str], ...]:
+        """Return (message, department) by the newest labelling of each."""
         ...
 
 

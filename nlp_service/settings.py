@@ -64,6 +64,9 @@ class Settings(BaseSettings):
     smtp_url: SecretStr | None = Field(None, description="Mail server: smtp://user:password@host:587 or smtps://….")
     smtp_sender: str = Field("nlp-service@localhost", description="From whom mail comes: `name <address>`.")
     ticket_seconds: float = Field(300.0, gt=0, description="Seconds between looks at open Jira issues.")
+    review_queue_seconds: float = Field(
+        900.0, gt=0, description="Seconds between fillings of the review queue; each compares some 5,000 messages."
+    )
     time_zone: str = Field("Asia/Shanghai", description="IANA time zone in which the pages show times.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     log_format: Literal["console", "json"] = Field("console", description="json: one object a line, for collectors.")

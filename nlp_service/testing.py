@@ -227,6 +227,14 @@ class MemoryMessages:
             embeddings = np.stack([labelling.embedding for _, labelling in part])
             yield LabelledPage(model=model, messages=tuple(_flat(*row) for row in part), embeddings=embeddings)
 
+    def newest(self, window: Window, *, model: ModelIdentity, limit: int = 2000) -> LabelledPage | None:
+        """Return what one model version said of a window's newest messages, newest first; None of none."""
+        pages = list(self.labelled(window, model=model, page=max(1, len(self._messages))))
+        if not pages:
+            return None
+        messages, embeddings = pages[0].messages[::-1][:limit], pages[0].embeddings[::-1][:limit]
+        return LabelledPage(model=model, messages=messages, embeddings=embeddings)
+
     def stored(self, window: Window, *, page: int = 2000) -> Iterator[StoredMessage]:
         """Stream a window's messages with their labellings, ascending time."""
         yield from sorted(self._inside(window), key=lambda stored: (stored.occurred_at, stored.message.id))

@@ -44,6 +44,7 @@ from nlp_service.bootstrap.parts import (
     require_key,
     retention_rules,
 )
+from nlp_service.bootstrap.review import Review, serve_review
 from nlp_service.contract.bundle import read_accepted
 from nlp_service.core.policy import Policy, load_policy
 from nlp_service.errors import ConfigurationError
@@ -79,6 +80,7 @@ class Service:
     policies: Policies
     policy: PolicyInForce
     reports: Reports
+    review: Review
 
     @property
     def model(self) -> Model:
@@ -168,6 +170,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
             themes=themes,
             steer=steer,
             mine=mine,
+            review=closing.enter_context(serve_review(settings, database, messages, lambda: batcher.model)),
         )
 
 

@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "subscriptions": ("subscriptions", "app"),
     "deliveries": ("deliveries", "app"),
     "models": ("models", "app"),
+    "corrections": ("corrections", "app"),
     "policy": ("policy", "app"),
     "keys": ("keys", "app"),
     "db": ("db", "app"),

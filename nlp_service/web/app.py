@@ -16,6 +16,7 @@ from nlp_service.web.middleware import BodyLimit, RequestContext
 from nlp_service.web.openapi import openapi
 from nlp_service.web.routes import (
     classify,
+    corrections,
     customers,
     deliveries,
     health,
@@ -64,6 +65,7 @@ def create_app(settings: Settings, *, opened: Service | None = None) -> FastAPI:
     errors.install(app)
     for module in (
         classify,
+        corrections,
         customers,
         themes,
         jobs,

@@ -168,6 +168,19 @@ class Messages:
             last = rows[-1]
             rows = self._rows(query.where(position > (last.occurred_at, last.id))) if len(rows) == page else []
 
+    def newest(self, window: Window, *, model: ModelIdentity, limit: int = PAGE) -> LabelledPage | None:
+        """Return what one model version said of a window's newest messages, newest first; None of none."""
+        query = (
+            select(*_LABELLED)
+            .join(messages, messages.c.id == labellings.c.message_id)
+            .where(*_inside(window))
+            .where(labellings.c.model_name == model.name, labellings.c.model_version == model.version)
+            .order_by(labellings.c.occurred_at.desc(), labellings.c.id.desc())
+            .limit(limit)
+        )
+        rows = self._rows(query)
+        return _page(rows, model) if rows else None
+
     def stored(self, window: Window, *, page: int = PAGE) -> Iterator[StoredMessage]:
         """Stream a window's messages with their labellings, ascending time, a page a transaction."""
         query = select(messages).where(messages.c.occurred_at >= window.start, messages.c.occurred_at < window.end)

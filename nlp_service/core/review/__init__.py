@@ -1,0 +1,1 @@
+"""Which messages a person should look at first, and why."""
