@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -163,10 +162,6 @@ def test_removing_a_customer_removes_what_people_said_and_what_waits(desk: Desk)
     assert _counts(desk.database) == [1, len(desk.waiting(limit=200))]
 
 
-def _counts(database: Database) -> Sequence[int]:
-    return [
-        database.read(
-            lambda connection, table=table: connection.execute(select(func.count()).select_from(table)).scalar()
-        )  # type: ignore[misc]
-        for table in (corrections, review_queue)
-    ]
+def _counts(database: Database) -> list[int]:
+    queries = [select(func.count()).select_from(table) for table in (corrections, review_queue)]
+    return database.read(lambda connection: [connection.execute(query).scalar_one() for query in queries])
