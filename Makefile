@@ -4,7 +4,7 @@ SERVE_VENV := .venv
 TEST_VENV := .venv-test
 CORPORA ?= ../shared/corpora
 
-.PHONY: serve test browser lint train quality bench bench-delivery soak clean bench-relabel soak-relabel bench-themes
+.PHONY: bench-retraining serve test browser lint train quality bench bench-delivery soak clean bench-relabel soak-relabel bench-themes
 
 $(SERVE_VENV)/.done: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version) if sys.version_info < (3, 11) else None'
@@ -60,6 +60,9 @@ soak-relabel: $(TEST_VENV)/.done  ## 20 kills in a job of 200,000 rows, reconcil
 bench-themes: $(TEST_VENV)/.done  ## themes: known topics, planted complaints, scale, stability; PEER=python with bertopic
 	for question in known planted stability scale; do \
 	  $(TEST_VENV)/bin/python -m benchmarks.themes $$question --corpora $(CORPORA) $(if $(PEER),--peer $(PEER)) || exit 1; done
+
+bench-retraining: $(TEST_VENV)/.done  ## BANKING77 and CLINC150 with the same train command
+	$(TEST_VENV)/bin/python -m benchmarks.retraining --corpora $(CORPORA)
 
 clean:
 	rm -rf $(SERVE_VENV) $(TEST_VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -57,7 +57,7 @@ SAMPLE, SCOPE_SAMPLE = 800, 600
 _TRADITIONAL = OpenCC("s2t")
 
 
-def classify(bundle: Path, messages: Sequence[Row]) -> list[Row]:
+def classify(bundle: Path, messages: Sequence[Row], policy: Path | None = None) -> list[Row]:
     """Label messages with ``nlp-service classify``, the same path that serves."""
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "in.jsonl", Path(folder) / "out.jsonl"
@@ -74,6 +74,7 @@ def classify(bundle: Path, messages: Sequence[Row]) -> list[Row]:
             str(target),
             "--model",
             str(bundle),
+            *(("--policy", str(policy)) if policy else ()),
         ]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         if result.returncode:

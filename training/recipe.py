@@ -64,6 +64,7 @@ class TrainRecipe:
     smoothing: float = 0.05
     average: float = 0.995  # decay of the moving average of the weights; 0: none
     adversarial: float = 0.0  # FGM step on the word vectors; 0: none
+    consistency: float = 0.0  # R-Drop: weight of the divergence of two passes; doubles the cost of a step; 0: none
     embedding_weight: float = 0.5  # keeps the themes embedding near the original encoder
     max_tokens: int = 160
     max_context: int = 48

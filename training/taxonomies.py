@@ -15,6 +15,14 @@ from nlp_service.errors import CorpusError
 from training.data.sets import read_jsonl
 
 DEPARTMENT = "general_desk"
+# What any taxonomy with our flags can be served with: `nlp-service classify --policy FILE`.
+POLICY = """# Written by `python -m training taxonomy`: rules that name no intent. Add your own.
+version: 1
+priority:
+  - {id: escalation_threat, when: {flag: escalation_threat}, level: urgent}
+  - {id: safety_hazard, when: {flag: safety_hazard}, level: urgent}
+  - {id: fraud_suspicion, when: {flag: fraud_suspicion}, level: urgent}
+"""
 
 
 def labels_of(path: Path, field: str, outside: str | None) -> list[str]:
@@ -47,8 +55,11 @@ def main(arguments: list[str]) -> int:
     options.add_argument("--outside", help="the label of what is out of scope, e.g. oos")
     options.add_argument("--base", type=Path, default=Path("corpora/taxonomy.yaml"))
     options.add_argument("--out", type=Path, required=True)
+    options.add_argument("--policy", type=Path, help="also write a policy here that names none of our intents")
     chosen = options.parse_args(arguments)
     labels = labels_of(chosen.source, chosen.field, chosen.outside)
     write_taxonomy(labels, chosen.base, chosen.out)
+    if chosen.policy:
+        chosen.policy.write_text(POLICY, encoding="utf-8")
     print(f"{chosen.out}: {len(labels)} intents")
     return 0

@@ -96,7 +96,12 @@ class Trainer:
         """One update of the weights; returns what progress shows."""
         generator = np.random.default_rng((self.seed, number, self.workers.rank))
         ids = self._drop_words(batch, generator)
-        loss, shown = self._loss(batch, ids, examples, teacher, None)
+        loss, shown, said = self._loss(batch, ids, examples, teacher, None)
+        if self.recipe.consistency:
+            again, _, other = self._loss(batch, ids, examples, teacher, None)
+            apart = disagreement(said, other, [i for i, e in enumerate(examples) if e.intent is not None])
+            shown["apart"] = apart.item()
+            loss = (loss + again) / 2 + self.recipe.consistency * apart
         loss.backward()
         if self.recipe.adversarial:
             self._adversarial(batch, ids, examples)
@@ -118,7 +123,8 @@ class Trainer:
 
     def _loss(
         self, batch: Batch, ids: Tensor, examples: Sequence[Example], teacher: Tensor | None, shift: Tensor | None
-    ) -> tuple[Tensor, dict[str, float]]:
+    ) -> tuple[Tensor, dict[str, float], Tensor]:
+        """Return the loss, what progress shows, and the intent logits (batch, intents) of this pass."""
         with torch.autocast("cpu", dtype=torch.bfloat16):
             states = self.model.encoder(ids, batch.attention_mask, batch.token_type_ids, shift)
         features, mean = self.model.pool(states, batch.attention_mask, batch.token_type_ids)
@@ -132,15 +138,15 @@ class Trainer:
                 distance = 1 - F.cosine_similarity(self.model.embed(mean[rows]), teacher[rows], dim=-1)
                 loss = loss + self.recipe.embedding_weight * distance.sum() / len(teacher)
                 shown["embedding"] = distance.mean().item()
-        return loss, shown
+        return loss, shown, self.model.heads["intent"](dropped)
 
     def _adversarial(self, batch: Batch, ids: Tensor, examples: Sequence[Example]) -> None:
         """FGM (Miyato et al. 2017): a second backward pass with the word vectors moved up the gradient."""
         shift = torch.zeros(*ids.shape, self.model.encoder.shape.hidden, requires_grad=True)
-        probe, _ = self._loss(batch, ids, examples, None, shift)
+        probe, _, _ = self._loss(batch, ids, examples, None, shift)
         (gradient,) = torch.autograd.grad(probe, shift)
         moved = self.recipe.adversarial * gradient / (gradient.norm(dim=(1, 2), keepdim=True) + 1e-8)
-        loss, _ = self._loss(batch, ids, examples, None, moved)
+        loss, _, _ = self._loss(batch, ids, examples, None, moved)
         loss.backward()
 
     def _drop_words(self, batch: Batch, generator: np.random.Generator) -> Tensor:
@@ -183,6 +189,16 @@ class Trainer:
             self.average.count = int(state["count"])  # type: ignore[call-overload]
         log.info("resuming at step %s", state["step"])
         return int(state["step"])  # type: ignore[call-overload]
+
+
+def disagreement(first: Tensor, second: Tensor, rows: Sequence[int]) -> Tensor:
+    """R-Drop (Liang et al. 2021): symmetric divergence of two passes that left out different parts, a scalar.
+
+    Logits (batch, classes); only ``rows`` count, divided by the whole batch as the heads' losses are.
+    """
+    one, two = F.log_softmax(first[rows], -1), F.log_softmax(second[rows], -1)
+    both = F.kl_div(one, two, reduction="sum", log_target=True) + F.kl_div(two, one, reduction="sum", log_target=True)
+    return both / (2 * len(first))
 
 
 @torch.no_grad()
