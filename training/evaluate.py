@@ -30,7 +30,18 @@ from nlp_service.errors import ConfigurationError
 from training.data.examples import Example, bucket
 from training.data.mappings import SMP_EMOTIONS
 from training.data.sets import read_jsonl
-from training.figures import Row, auroc, calibration_error, figure, macro_f1, micro_f1, per_label, reliability, share
+from training.figures import (
+    Row,
+    auroc,
+    calibration_error,
+    calibration_floor,
+    figure,
+    macro_f1,
+    micro_f1,
+    per_label,
+    reliability,
+    share,
+)
 from training.measure import Arrays
 from training.onnx_model import OnnxModel
 
@@ -119,7 +130,9 @@ def service_figures(rows: Sequence[Row], answers: Sequence[Row]) -> tuple[list[R
         share("intent accuracy of what is answered automatically", right[automatic]),
         figure("coverage at 95% accuracy, threshold chosen on dev", best_coverage(confidence, right, 0.95), len(rows)),
         figure("intent calibration error", calibration_error(confidence, right), len(rows)),
+        figure("intent calibration error that chance alone leaves", calibration_floor(confidence), len(rows)),
         figure("sentiment calibration error", calibration_error(sure, feelings), len(rows)),
+        figure("sentiment calibration error that chance alone leaves", calibration_floor(sure), len(rows)),
     ]
     return figures, {
         "per_intent": table,

@@ -97,6 +97,14 @@ def calibration_error(confidence: Floats, right: npt.NDArray[np.bool_], bins: in
     )
 
 
+def calibration_floor(confidence: Floats, bins: int = 15, draws: int = 200, seed: int = 1) -> float:
+    """Mean calibration error of a model whose confidences are exactly true, on as many messages: what chance leaves."""
+    rng = np.random.default_rng(seed)
+    return float(
+        np.mean([calibration_error(confidence, rng.random(len(confidence)) < confidence, bins) for _ in range(draws)])
+    )
+
+
 def reliability(confidence: Floats, right: npt.NDArray[np.bool_], bins: int = 10) -> list[Row]:
     """The reliability diagram as rows: mean confidence, accuracy and messages of each filled bin."""
     index = np.minimum((confidence * bins).astype(int), bins - 1)

@@ -100,7 +100,7 @@ _LOSSES = {
     "priority": class_loss("priority"),
     "scope": scope_loss,
 }
-WEIGHTS = {"intent": 1.6, "sentiment": 0.6, "emotion": 0.6, "flags": 0.4, "priority": 0.4, "scope": 0.4}
+WEIGHTS = {"intent": 1.6, "sentiment": 0.7, "emotion": 0.7, "flags": 0.6, "priority": 0.7, "scope": 0.4}
 AUXILIARY_WEIGHT = 0.4
 
 

@@ -41,7 +41,7 @@ from training.wordlists import common_words
 
 log = logging.getLogger(__name__)
 
-KEY_FIGURES = 18  # of the report, on our own development messages: the manifest carries them
+KEY_FIGURES = 20  # of the report, on our own development messages: the manifest carries them
 
 PARITY_TEXTS = 400
 EXAMPLES_A_LANGUAGE = {"zh": 5000}  # the others: 200, so that the bundle stays small

@@ -9,7 +9,7 @@ import pytest
 from sklearn.metrics import f1_score, roc_auc_score
 
 from training.calibrate import best_threshold, binomial_tail, promise
-from training.figures import auroc, calibration_error, macro_f1, micro_f1, per_label, share
+from training.figures import auroc, calibration_error, calibration_floor, macro_f1, micro_f1, per_label, share
 
 
 def test_auroc_agrees_with_sklearn_with_ties() -> None:
@@ -69,3 +69,10 @@ def test_few_positives_keep_the_middle_threshold() -> None:
     probability = np.linspace(0, 1, 50, dtype=np.float32)
     assert best_threshold(probability, probability > 0.95) == 0.5
     assert best_threshold(probability, probability > 0.65) == pytest.approx(0.65, abs=0.05)
+
+
+def test_chance_leaves_some_calibration_error_and_less_of_it_on_more_messages() -> None:
+    rng = np.random.default_rng(4)
+    few, many = calibration_floor(rng.random(300)), calibration_floor(rng.random(30_000))
+    assert 0.03 < few < 0.1
+    assert many < few / 5
