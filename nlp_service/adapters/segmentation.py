@@ -15,6 +15,7 @@ _HAN = re.compile(r"[\u3400-\u9fff]")
 _KANA = re.compile(r"[ァ-ヴー]+|[一-龠々]+|[ぁ-ん]+|[a-zA-Z0-9]+|[^\w\s]")
 _FREQUENCY = 20_000  # high enough that an added word wins over its parts
 _PLACEHOLDER = re.compile(r"\[[^\[\]\s]{1,16}\]")
+_BROKEN = re.compile("[\ud800-\udfff]")  # half a character, as a file may hold: no UTF-8 can be made of it
 
 
 class Segmentation:
@@ -36,7 +37,7 @@ class Segmentation:
 
     def words(self, text: str, language: str) -> list[str]:
         """Return the words and marks of a text in order, without white space; Latin words in lower case."""
-        text = _PLACEHOLDER.sub(" ", text)
+        text = _BROKEN.sub(" ", _PLACEHOLDER.sub(" ", text))
         if language == "ja":
             return [word.lower() for word in _KANA.findall(text)]
         if _HAN.search(text):

@@ -36,6 +36,7 @@ class Served:
     url: str
     client: httpx.Client
     log: list[str]
+    database: str = ""
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(how)
@@ -69,7 +70,7 @@ def serve(folder: Path, *arguments: str, **settings: str) -> Iterator[Served]:
         assert url, f"the service did not start: {''.join(log)}"
         with httpx.Client(base_url=url, timeout=60, transport=httpx.HTTPTransport(retries=0)) as client:
             _await_ready(client, process, log)
-            yield Served(process=process, url=url, client=client, log=log)
+            yield Served(process=process, url=url, client=client, log=log, database=settings["NLP_SERVICE_DATABASE"])
     finally:
         if process.poll() is None:
             process.terminate()

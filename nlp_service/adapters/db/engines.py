@@ -76,7 +76,8 @@ def sqlite_path(url: URL) -> Path | None:
 
 
 def _sqlite_engine(url: URL, *, begin: str, pragmas: tuple[str, ...], **options: Any) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, **options)
+    arguments = {"timeout": BUSY_SECONDS, "check_same_thread": False}
+    engine = create_engine(url, connect_args=arguments, hide_parameters=True, **options)
 
     def configure(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # transactions begin where we say so, not where the driver guesses
@@ -100,4 +101,5 @@ def _postgresql_engine(url: URL, **options: Any) -> Engine:
         "tcp_user_timeout": SILENT_SERVER_SECONDS * 1000,
         "options": "-c timezone=UTC",
     }
-    return create_engine(url, connect_args=arguments, **options)
+    # Values are what customers said: no error message and no log repeats them.
+    return create_engine(url, connect_args=arguments, hide_parameters=True, **options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
@@ -92,11 +93,16 @@ def _facts(theme: Mapping[str, Any], say: Any) -> str:
 
 
 def _markdown_entry(theme: Mapping[str, Any], say: Any) -> list[str]:
-    lines = [f"### {theme['title']}", "", _facts(theme, say), ""]
+    lines = [f"### {_literal(theme['title'])}", "", _facts(theme, say), ""]
     lines += [f"- {text}" for text in theme["stands_out"]]
-    lines += [f"- {say(_WORDS['copies'])}: {copy['messages']} × {copy['text']}" for copy in theme["copies"]]
-    lines += [f"> {quote}\n" for quote in theme["quotes"]]
+    lines += [f"- {say(_WORDS['copies'])}: {copy['messages']} × {_literal(copy['text'])}" for copy in theme["copies"]]
+    lines += [f"> {_literal(quote)}\n" for quote in theme["quotes"]]
     return [*lines, ""]
+
+
+def _literal(text: str) -> str:
+    """Return one line that Markdown shows as it was said: no tag, no link, no heading of the customer's making."""
+    return re.sub(r"([\\`*_\[\]])", r"\\\1", " ".join(text.split())).replace("&", "&amp;").replace("<", "&lt;")
 
 
 def _html_entry(theme: Mapping[str, Any], say: Any) -> str:
