@@ -20,6 +20,9 @@ from nlp_service.web.app import create_app
 from tests.bundles import write_bundle
 
 
+_KEYS = {"authorization", "x-api-key"}
+
+
 @contextmanager
 def small_service(folder: Path, **given: Any) -> Iterator[TestClient]:
     """Open the application on a small bundle and a database of its own, without a key."""
@@ -66,7 +69,9 @@ def fuzz(client: TestClient, *, examples: int, number: int = 0) -> tuple[int, li
 def _send(client: TestClient, case: Any) -> httpx.Response:
     sent = case.as_transport_kwargs(base_url="http://127.0.0.1")
     known = {name: sent[name] for name in ("params", "json", "data", "files", "headers", "cookies") if sent.get(name)}
-    known["headers"] = {name: value for name, value in dict(known.get("headers", {})).items() if value is not None}
+    # Without made-up keys: half of the requests would otherwise end at the door.
+    headers = dict(known.get("headers", {})).items()
+    known["headers"] = {name: value for name, value in headers if value is not None and name.lower() not in _KEYS}
     if isinstance(known.get("data"), bytes | str):
         known["content"] = known.pop("data")
     client.cookies.clear()
