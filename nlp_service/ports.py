@@ -17,6 +17,7 @@ from nlp_service.core.delivery.outcome import Outcome
 from nlp_service.core.delivery.records import Claim, Delivery, DeliveryPage, Parcel, Ticket
 from nlp_service.core.delivery.subscriptions import Subscription, Target
 from nlp_service.core.delivery.verdict import Verdict
+from nlp_service.core.drift import DriftWeek, Observed
 from nlp_service.core.history import CustomerHistory
 from nlp_service.core.jobs import Job, JobProgress
 from nlp_service.core.labelling import FloatArray, Labelling, ModelIdentity, Scores, ThemeMatch
@@ -33,8 +34,8 @@ from nlp_service.core.trial.values import Cost
 Segments = tuple[str, str]  # message, context; as contract.inputs.compose returns them
 
 
-class Model(Protocol):
-    """A loaded bundle."""
+class DescribedModel(Protocol):
+    """What a bundle says of itself."""
 
     @property
     def identity(self) -> ModelIdentity: ...
@@ -44,6 +45,10 @@ class Model(Protocol):
     def calibration(self) -> Calibration: ...
     @property
     def languages(self) -> tuple[str, ...]: ...
+
+
+class Model(DescribedModel, Protocol):
+    """A loaded bundle."""
 
     def score(self, segments: Sequence[Segments]) -> Scores:
         """Score n messages in order; long text is read in windows. Blocks; safe from several threads."""
@@ -490,4 +495,24 @@ class BundleLabeller(Protocol):
         Raises:
             JobError: the bundle cannot label them.
         """
+        ...
+
+
+class DriftStore(Protocol):
+    """Weeks of drift."""
+
+    def observe(self, window: Window, model: ModelIdentity) -> Observed:
+        """Measure a week of a model's stored labellings."""
+        ...
+
+    def weeks(self, model: ModelIdentity, *, limit: int) -> tuple[Observed, ...]:
+        """Return the newest kept weeks, oldest first."""
+        ...
+
+    def keep(self, observed: Observed, model: ModelIdentity, *, at: datetime) -> None:
+        """Store a week, over what was measured of it before."""
+        ...
+
+    def alert(self, model: ModelIdentity, week: DriftWeek, *, reason: str, at: datetime) -> bool:
+        """Raise a week's alert once; False where it was raised already."""
         ...

@@ -67,6 +67,9 @@ class Settings(BaseSettings):
     review_queue_seconds: float = Field(
         900.0, gt=0, description="Seconds between fillings of the review queue; each compares some 5,000 messages."
     )
+    drift_reference: Literal["training", "past"] = Field(
+        "training", description="What weeks are held against: what the model was trained on, or the eight weeks before."
+    )
     time_zone: str = Field("Asia/Shanghai", description="IANA time zone in which the pages show times.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     log_format: Literal["console", "json"] = Field("console", description="json: one object a line, for collectors.")

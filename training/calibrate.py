@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -51,7 +52,7 @@ def calibrate(outputs: Arrays, examples: Sequence[Example], scope_outputs: Array
         scope_threshold=round(float(scope), 4),
         abstention=promises,
         theme_similarity=0.80,
-        reference=_reference(outputs, sure, taxonomy),
+        reference=_reference(outputs, examples, sure, taxonomy),
     )
 
 
@@ -148,11 +149,13 @@ def _flag_matrix(examples: Sequence[Example], size: int) -> Floats:
     return truth
 
 
-def _reference(outputs: Arrays, sure: Floats, taxonomy: Taxonomy) -> dict[str, object]:
-    """What drift is measured against: label shares, mean confidence and the mean embedding."""
+def _reference(outputs: Arrays, examples: Sequence[Example], sure: Floats, taxonomy: Taxonomy) -> dict[str, object]:
+    """What drift is measured against: shares of labels and languages, mean confidence and the mean embedding."""
+    languages = Counter(example.lang for example in examples)
     shares = np.bincount(sure.argmax(1), minlength=len(taxonomy.intents)) / len(sure)
     return {
         "intent_shares": {name: round(float(share), 5) for name, share in zip(taxonomy.intents, shares, strict=True)},
+        "language_shares": {name: round(count / len(examples), 5) for name, count in languages.most_common()},
         "mean_confidence": round(float(sure.max(1).mean()), 4),
         "embedding_mean": [round(float(value), 5) for value in outputs["embedding"].mean(0)],
         "messages": len(sure),

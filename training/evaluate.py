@@ -21,11 +21,10 @@ from opencc import OpenCC
 from rich.console import Console
 from rich.table import Table
 
-from nlp_service.adapters.robustness_cases import read_robustness
 from nlp_service.contract.bundle import read_accepted
 from nlp_service.contract.inputs import compose
+from nlp_service.contract.robustness import points, read_robustness
 from nlp_service.contract.taxonomy import load_taxonomy
-from nlp_service.core.trial.measures import points
 from nlp_service.errors import ConfigurationError
 from training.data.examples import Example, bucket
 from training.data.mappings import SMP_EMOTIONS

@@ -42,6 +42,21 @@ class Metrics:
             registry=self.registry,
             multiprocess_mode="livemax",
         )
+        self.drift = Gauge(
+            "nlp_drift", "Drift of the newest week", ["measure"], registry=self.registry, multiprocess_mode="livemax"
+        )
+        self.drift_state = Gauge(
+            "nlp_drift_state",
+            "0 steady or too few messages, 1 watch, 2 alert",
+            registry=self.registry,
+            multiprocess_mode="livemax",
+        )
+
+    def drifted(self, values: Mapping[str, float], state: int) -> None:
+        """Show the newest week's drift."""
+        for measure, value in values.items():
+            self.drift.labels(measure).set(value)
+        self.drift_state.set(state)
 
     def labelled(self, labellings: Iterable[Labelling]) -> None:
         """Count labellings by intent, priority, language and reason to hand over."""

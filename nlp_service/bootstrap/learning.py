@@ -1,24 +1,36 @@
-"""Learning on, put together: trials of candidates."""
+"""Learning on, put together: drift, and trials of candidates."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from nlp_service.adapters.batching import Batcher
 from nlp_service.adapters.bundle_process import BundleProcess
+from nlp_service.adapters.db.database import Database
+from nlp_service.adapters.db.drift import DriftWeeks
+from nlp_service.adapters.metrics import Metrics
+from nlp_service.adapters.periodic import Periodic
 from nlp_service.adapters.registry import Registry
-from nlp_service.adapters.robustness_cases import read_robustness
 from nlp_service.adapters.trials import Trials, same_model
-from nlp_service.bootstrap.parts import now, open_policy, passed_on
+from nlp_service.bootstrap.parts import now, open_policy, passed_on, queue_event
 from nlp_service.contract.bundle import Manifest, read_accepted, read_manifest
 from nlp_service.contract.calibration import read_calibration
 from nlp_service.contract.corpus import Record, read_records
+from nlp_service.contract.robustness import read_robustness
 from nlp_service.contract.taxonomy import load_taxonomy
+from nlp_service.core.drift import ALERT, WATCH, DriftReport
 from nlp_service.core.trial.limits import default_limits, load_limits
 from nlp_service.errors import CorpusError, NotFound, PolicyError
 from nlp_service.flows.try_candidate import Side, Tried, TryCandidate
+from nlp_service.flows.watch_drift import WatchDrift, values
+from nlp_service.ports import DescribedModel
 from nlp_service.settings import Settings
+
+DRIFT_FIRST, DRIFT_EVERY = 120.0, 3600.0  # seconds after the start, and between looks
+DRIFT_STATES = {WATCH: 1, ALERT: 2}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +43,37 @@ class Found:
     @property
     def id(self) -> str:
         return f"{self.manifest.name}-{self.manifest.version}"
+
+
+def open_drift(
+    settings: Settings,
+    database: Database,
+    model: Callable[[], DescribedModel],
+    *,
+    tell: Callable[[DriftReport], None] = lambda _: None,
+) -> WatchDrift:
+    return WatchDrift(
+        store=DriftWeeks(database, publish=queue_event),
+        model=model,
+        now=now,
+        against=settings.drift_reference,
+        tell=tell,
+    )
+
+
+def follow_drift(
+    settings: Settings, database: Database, batcher: Batcher, metrics: Metrics, closing: ExitStack
+) -> WatchDrift:
+    """Look at drift every hour while the service runs."""
+
+    def tell(report: DriftReport) -> None:
+        metrics.drifted(values(report), DRIFT_STATES.get(report.state, 0))
+
+    drift = open_drift(settings, database, lambda: batcher.model, tell=tell)
+    periodic = Periodic("drift", drift, first=DRIFT_FIRST, every=DRIFT_EVERY)
+    closing.callback(periodic.close)
+    periodic.start()
+    return drift
 
 
 def find_bundle(settings: Settings, name: str | None) -> Found:

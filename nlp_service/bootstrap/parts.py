@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,10 +23,12 @@ from nlp_service.adapters.relabel_process import RelabelProcess
 from nlp_service.adapters.sealing import AesSealer
 from nlp_service.adapters.segmentation import Segmentation
 from nlp_service.adapters.title_writer import TitleWriter
-from nlp_service.contract.bundle import read_accepted
+from nlp_service.contract.bundle import read_accepted, read_manifest
+from nlp_service.contract.calibration import Calibration, read_calibration
 from nlp_service.contract.taxonomy import Taxonomy, load_taxonomy
 from nlp_service.core.decision import IdentifyLanguage
 from nlp_service.core.delivery.events import ThemeEvent
+from nlp_service.core.labelling import ModelIdentity
 from nlp_service.core.policy import Policy, default_policy, load_policy
 from nlp_service.core.privacy import find_pii, mask
 from nlp_service.core.retention import RetentionRules
@@ -53,6 +56,27 @@ def load_model(settings: Settings, bundle: Path | None = None) -> OnnxModel:
 def open_taxonomy(settings: Settings) -> Taxonomy:
     """Return the accepted bundle's taxonomy without loading its model."""
     return load_taxonomy(read_accepted(settings.models) / "taxonomy.yaml")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BundleFacts:
+    """The accepted bundle without its model: enough where nothing is scored."""
+
+    identity: ModelIdentity
+    taxonomy: Taxonomy
+    calibration: Calibration
+    languages: tuple[str, ...]
+
+
+def open_bundle_facts(settings: Settings) -> BundleFacts:
+    folder = read_accepted(settings.models)
+    manifest = read_manifest(folder)
+    return BundleFacts(
+        identity=ModelIdentity(name=manifest.name, version=manifest.version),
+        taxonomy=load_taxonomy(folder / "taxonomy.yaml"),
+        calibration=read_calibration(folder / "calibration.json"),
+        languages=manifest.languages,
+    )
 
 
 def open_language(settings: Settings, model: Model) -> IdentifyLanguage:
@@ -109,10 +133,10 @@ def open_messages(settings: Settings, database: Database) -> Messages:
 
 def open_themes(settings: Settings, database: Database) -> Themes:
     """Return the theme store; its events go to the outbox in the same transaction."""
-    return Themes(database, publish=_queue, public_url=settings.public_url, clock=now)
+    return Themes(database, publish=queue_event, public_url=settings.public_url, clock=now)
 
 
-def _queue(connection: Connection, event: ThemeEvent) -> None:
+def queue_event(connection: Connection, event: ThemeEvent) -> None:
     enqueue(connection, event, at=now())
 
 

@@ -29,6 +29,7 @@ from nlp_service.adapters.themes_index import ThemeIndex
 from nlp_service.adapters.watching import Watcher
 from nlp_service.adapters.words import word_spans
 from nlp_service.bootstrap.delivery import Delivery, serve_delivery
+from nlp_service.bootstrap.learning import follow_drift
 from nlp_service.bootstrap.parts import (
     job_handlers,
     load_model,
@@ -53,6 +54,7 @@ from nlp_service.flows.explain import Explain
 from nlp_service.flows.jobs import JobRunner
 from nlp_service.flows.mine import Mine, MineJob
 from nlp_service.flows.steer import Steer
+from nlp_service.flows.watch_drift import WatchDrift
 from nlp_service.ports import Model
 from nlp_service.settings import Settings
 
@@ -81,6 +83,7 @@ class Service:
     policy: PolicyInForce
     reports: Reports
     review: Review
+    drift: WatchDrift
 
     @property
     def model(self) -> Model:
@@ -171,6 +174,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
             steer=steer,
             mine=mine,
             review=closing.enter_context(serve_review(settings, database, messages, lambda: batcher.model)),
+            drift=follow_drift(settings, database, batcher, metrics, closing),
         )
 
 

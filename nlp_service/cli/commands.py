@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "deliveries": ("deliveries", "app"),
     "models": ("models", "app"),
     "corrections": ("corrections", "app"),
+    "drift": ("drift", "drift"),
     "policy": ("policy", "app"),
     "keys": ("keys", "app"),
     "db": ("db", "app"),

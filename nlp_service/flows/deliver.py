@@ -54,6 +54,8 @@ class PublicAddress:
             )
             return f"{self.url}/inbound/links/{sign_link(link, self.key)}"
 
+        if event.kind == "drift":  # of a model: nothing to take on or to fix from here
+            return Links(theme=f"{self.url}/ui/models")
         theme = f"{self.url}/themes/{event.theme_id}"
         return Links(theme=theme, acknowledge=action("acknowledge"), fix=action("fix"))
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from nlp_service.adapters.registry import Registry
-from nlp_service.adapters.robustness_cases import read_robustness
 from nlp_service.bootstrap.parts import now
+from nlp_service.contract.robustness import read_robustness
 from nlp_service.contract.taxonomy import Taxonomy
 from nlp_service.errors import Conflict
-from tests.acceptance.server import command, environment
+from tests.acceptance.server import command, environment, serve
 from tests.bundles import seal, write_bundle
 
 
@@ -83,3 +83,21 @@ def test_a_missing_file_is_named(folder: Path) -> None:
 
 def test_the_shipped_cases_are_found() -> None:
     assert len(read_robustness()) >= 400
+
+
+def test_drift_is_answered_over_http_and_by_the_command(tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    models.mkdir()
+    write_bundle(models / "tests-0.0.1", version="0.0.1", seed=0)
+    Registry(models).promote("0.0.1", by="test", why="first", at=now())
+    with serve(tmp_path, NLP_SERVICE_MODELS=str(models)) as running:
+        running.client.post("/classify", json={"text": "退款到了没"}).raise_for_status()
+        found = running.client.get("/drift").raise_for_status().json()
+        assert found["model"] == {"name": "tests", "version": "0.0.1"}
+        assert found["missing"] == ["labels", "languages", "confidence", "embedding"]
+        settings = {"NLP_SERVICE_MODELS": str(models), "NLP_SERVICE_DATABASE": f"sqlite:///{tmp_path / 'service.db'}"}
+        done = subprocess.run(
+            command("drift", "--json"), env=environment(**settings), capture_output=True, text=True, check=True
+        )
+        assert json.loads(done.stdout)["weeks"][-1]["messages"] == 1
+        assert running.client.get("/drift").json()["weeks"][-1]["state"] == "few"

@@ -11,6 +11,7 @@ from typing import Any
 # rising: grows against its own past       fixed: a person says it is fixed         person, or by a discovery run
 # quiet: no longer heard of                recurred: heard again after fixed or quiet
 # fix_worked, fix_failed: the comparison before and after the fix has decided
+# drift: of a model, not of a theme: a week of messages is unlike what it was trained on
 KINDS = (
     "new",
     "rising",
@@ -24,6 +25,7 @@ KINDS = (
     "merged",
     "split",
     "renamed",
+    "drift",
 )
 ALARMING_KINDS = ("new", "rising", "fixed", "fix_worked", "fix_failed", "recurred")  # what a team hears of by default
 SEVERITIES = ("minor", "major", "critical")  # ascending

@@ -20,6 +20,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
     "merged": {"zh": "主题已合并", "en": "Themes merged"},
     "split": {"zh": "主题已拆分", "en": "Theme split"},
     "renamed": {"zh": "主题已改名", "en": "Theme renamed"},
+    "drift": {"zh": "模型漂移", "en": "Model drift"},
     "minor": {"zh": "一般", "en": "minor"},
     "major": {"zh": "重要", "en": "major"},
     "critical": {"zh": "严重", "en": "critical"},

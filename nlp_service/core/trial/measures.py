@@ -13,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from nlp_service.contract.corpus import Record
+from nlp_service.contract.robustness import STEPS, points
 from nlp_service.core.trial.values import Judged, RobustnessCase
 
 Floats = npt.NDArray[np.float64]
 Answer = Mapping[str, object]
 BINS = 15  # of the expected calibration error
 SHORT_TEXT = 12  # characters
-STEPS = {-2: "very_negative", -1: "negative", 0: "neutral", 1: "positive", 2: "very_positive"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,26 +66,6 @@ def robustness_figures(cases: Sequence[RobustnessCase], start: int) -> Iterator[
             [(float(sum(p)), float(len(p))) for p in before],
             [(float(sum(p)), float(len(p))) for p in after],
         )
-
-
-def points(expect: Mapping[str, object], answer: Answer, base: Answer | None) -> list[bool]:
-    """Return one result per expectation of a robustness case."""
-    found: list[bool] = []
-    if "intent" in expect:
-        found.append(_label(answer, "intent") == expect["intent"])
-    if "same_as" in expect and base is not None:
-        found.append(_label(answer, "intent") == _label(base, "intent"))
-    if "emotion" in expect:
-        found.append(_label(answer, "emotion") == expect["emotion"])
-    if "flags" in expect:
-        wanted = expect["flags"]
-        found.append(set(wanted if isinstance(wanted, list) else ()) <= _flags(answer))
-    if "sentiment_sign" in expect:
-        signs = expect["sentiment_sign"]
-        step = _label(answer, "sentiment")
-        value = next((value for value, name in STEPS.items() if name == step), 0)
-        found.append((value > 0) - (value < 0) in (signs if isinstance(signs, list) else ()))
-    return found
 
 
 def _heads(judged: Sequence[Judged], chosen: Sequence[int], name: str) -> Iterator[Figure]:

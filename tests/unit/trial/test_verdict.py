@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nlp_service.contract.corpus import Record
+from nlp_service.contract.robustness import points
 from nlp_service.core.trial.limits import default_limits, load_limits
-from nlp_service.core.trial.measures import points
 from nlp_service.core.trial.report import html, markdown
 from nlp_service.core.trial.values import HOLD, PROMOTE, REJECT, WORSE, Cost, Judged, RobustnessCase, Verdict
 from nlp_service.core.trial.verdict import Trial, decide

@@ -13,6 +13,13 @@ from nlp_service.adapters.db.tables.delivery import (
     tickets,
 )
 from nlp_service.adapters.db.tables.jobs import jobs
+from nlp_service.adapters.db.tables.learning import (
+    drift_weeks,
+    label_moves,
+    provisional_intents,
+    shadow_answers,
+    shadows,
+)
 from nlp_service.adapters.db.tables.messages import labellings, messages
 from nlp_service.adapters.db.tables.policies import policies
 from nlp_service.adapters.db.tables.themes import (
@@ -34,16 +41,21 @@ __all__ = [
     "count_changes",
     "deliveries",
     "delivery_events",
+    "drift_weeks",
     "erased_messages",
     "hourly_counts",
     "jobs",
+    "label_moves",
     "labellings",
     "leases",
     "messages",
     "metadata",
     "outbox",
     "policies",
+    "provisional_intents",
     "review_queue",
+    "shadow_answers",
+    "shadows",
     "subscriptions",
     "theme_anchors",
     "theme_events",

@@ -10,7 +10,7 @@ from alembic import op
 from nlp_service.adapters.db.columns import Instant, Serial, Word
 
 revision = "0012"
-down_revision = "0009"
+down_revision = "0011"
 
 # SQLite keeps a moment as text: 2026-03-02 09:15:00.000000
 _HOUR = {
