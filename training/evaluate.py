@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from nlp_service.contract.bundle import read_accepted
+from nlp_service.contract.calibration import read_calibration
 from nlp_service.contract.inputs import compose
 from nlp_service.contract.robustness import points, read_robustness
 from nlp_service.contract.taxonomy import load_taxonomy
@@ -145,6 +146,18 @@ def urgency_figure(bundle: Path, rows: Sequence[Row]) -> Row:
     levels = list(load_taxonomy(bundle / "taxonomy.yaml").priorities)
     said = _outputs(OnnxModel.load_bundle(bundle), rows)["priority"].argmax(1)
     return share("priority, the model's own", [levels[i] == row["priority"] for i, row in zip(said, rows, strict=True)])
+
+
+def promise_figures(bundle: Path, rows: Sequence[Row], answers: Sequence[Row]) -> list[Row]:
+    """What each promise of the calibration does on these messages: share above its threshold, and their accuracy."""
+    confidence = np.array([answer["intent"]["confidence"] for answer in answers])
+    right = np.array([a["intent"]["label"] == r["intent"] for a, r in zip(answers, rows, strict=True)])
+    figures = []
+    for promise in read_calibration(bundle / "calibration.json").abstention:
+        sure = confidence >= promise.threshold
+        figures.append(share(f"promise {promise.target_accuracy:.0%}: coverage", sure))
+        figures.append(share(f"promise {promise.target_accuracy:.0%}: accuracy kept", right[sure]))
+    return figures
 
 
 def best_coverage(confidence: Any, right: Any, target: float) -> float:
@@ -275,7 +288,9 @@ def draw(rows: Iterable[Row], sample: int) -> list[Row]:
 def evaluate(corpora: Path, bundle: Path, *, quick: bool) -> dict[str, Any]:
     """Everything; ``quick`` looks at our own development messages alone."""
     chinese = list(read_jsonl(corpora / "service_messages" / "dev.jsonl"))
-    figures, tables = service_figures(chinese, classify(bundle, chinese))
+    answers = classify(bundle, chinese)
+    figures, tables = service_figures(chinese, answers)
+    figures += promise_figures(bundle, chinese, answers)
     if not quick:
         figures.append(urgency_figure(bundle, chinese))
         figures += language_figures(corpora, bundle, chinese)
