@@ -19,7 +19,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,12 +62,15 @@ class Running:
 
 
 @contextmanager
-def serve(models: Path, workers: int) -> Iterator[Running]:
-    """Start the service, wait until it is ready, and stop it in the end."""
+def serve(
+    models: Path, workers: int, *, database: str | None = None, variables: Mapping[str, str] | None = None
+) -> Iterator[Running]:
+    """Start the service, wait until it is ready, and stop it in the end; without a database on a fresh SQLite file."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "nlp_service", "serve", "--port", "0", "--workers", str(workers)]
-        command += ["--models", str(models.resolve()), "--database", f"sqlite:///{folder}/bench.db"]
+        command += ["--models", str(models.resolve()), "--database", database or f"sqlite:///{folder}/bench.db"]
         environment = os.environ | {"NLP_SERVICE_CACHE_ENTRIES": "0", "NLP_SERVICE_LOG_LEVEL": "warning"}
+        environment |= variables or {}
         started = time.perf_counter()
         log = Path(folder) / "serve.log"
         with log.open("w", encoding="utf-8") as stream:

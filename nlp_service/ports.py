@@ -203,8 +203,8 @@ class LiveCount:
 class ThemeStore(Protocol):
     """Themes, their members and events; a run and a decision are one transaction each."""
 
-    def themes(self) -> tuple[Theme, ...]:
-        """Return every theme, also merged and dismissed ones, greatest share first."""
+    def themes(self, *, states: Collection[str] | None = None) -> tuple[Theme, ...]:
+        """Return every theme, also merged and dismissed ones, or those in some states, greatest share first."""
         ...
 
     def get(self, theme_id: str) -> Theme:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -60,9 +60,11 @@ class Themes:
         self._public_url = public_url
         self._clock = clock
 
-    def themes(self) -> tuple[Theme, ...]:
-        """Return every theme, also merged and dismissed ones, greatest share first."""
+    def themes(self, *, states: Collection[str] | None = None) -> tuple[Theme, ...]:
+        """Return every theme, also merged and dismissed ones, or those in some states, greatest share first."""
         query = select(themes.c.document).order_by(themes.c.share.desc(), themes.c.id)
+        if states is not None:
+            query = query.where(themes.c.state.in_(states))
         rows = self._database.read(lambda connection: connection.execute(query).all())
         return tuple(decode_theme(row.document) for row in rows)
 

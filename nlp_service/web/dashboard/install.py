@@ -17,12 +17,13 @@ from nlp_service.web.dashboard import (
     policy,
     preferences,
     sign_in,
+    subscriptions,
     themes,
     try_it,
 )
 
 STATIC = Path(__file__).parent / "static"
-PAGES = (sign_in, preferences, overview, themes, try_it, models, policy, deliveries, jobs)
+PAGES = (sign_in, preferences, overview, themes, try_it, models, policy, subscriptions, deliveries, jobs)
 
 
 class CachedFiles:

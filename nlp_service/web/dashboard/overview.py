@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
@@ -11,6 +12,7 @@ from nlp_service.bootstrap.parts import now
 from nlp_service.core.access import Scope, visible
 from nlp_service.core.overview import Overview, hours_of_week, midnight, overview, period
 from nlp_service.core.stored import Window
+from nlp_service.core.themes.values import Theme
 from nlp_service.web.dashboard.access import ViewerDep, shows
 from nlp_service.web.dashboard.pages import PageRoute
 from nlp_service.web.dashboard.view import View, ViewDep
@@ -19,6 +21,8 @@ router = APIRouter(prefix="/ui/overview", route_class=PageRoute, dependencies=[D
 
 PERIODS = (7, 28, 90)
 STEPS = 5  # shades of the heat map
+AFTER_FIX = ("fixed", "recurred")
+MOST_FIXES = 5
 
 
 @router.get("")
@@ -54,9 +58,20 @@ def page(
         days=days,
         department=department,
         departments=[name for name in known if viewer.departments is None or name in viewer.departments],
+        fixes=_fixes(view, seen) if view.may("themes:read") else None,
         heat=_heat({slot: totals.messages for slot, totals in heat.items()}),
         **_charts(view, found),
     )
+
+
+def _fixes(view: View, seen: AbstractSet[str] | None) -> list[Theme]:
+    """Return the themes that somebody marked as fixed, the latest first."""
+    marked = [
+        (theme.fixed_at, theme)
+        for theme in view.service.themes.themes(states=AFTER_FIX)
+        if theme.fixed_at is not None and theme.merged_into is None and (seen is None or seen & {*theme.departments})
+    ]
+    return [theme for _, theme in sorted(marked, key=lambda entry: entry[0], reverse=True)[:MOST_FIXES]]
 
 
 def _charts(view: View, found: Overview) -> dict[str, Any]:

@@ -8,17 +8,22 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Request, Response
 from starlette.responses import RedirectResponse
 
-from nlp_service.errors import AccessError
-from nlp_service.web.dashboard.access import COOKIE, SESSION_SECONDS, same_origin
+from nlp_service.core.access import decide
+from nlp_service.errors import AccessError, Forbidden
+from nlp_service.web.dashboard.access import COOKIE, SESSION_SECONDS, ViewerDep, same_origin
 from nlp_service.web.dashboard.pages import PageRoute
-from nlp_service.web.dashboard.view import ViewDep
+from nlp_service.web.dashboard.view import NAVIGATION, ViewDep
 
 router = APIRouter(route_class=PageRoute)
 
 
 @router.get("/")
-def front_door() -> Response:
-    return RedirectResponse("/ui/overview", status_code=303)
+def front_door(view: ViewDep, viewer: ViewerDep) -> Response:
+    """Lead to the first page that the viewer may open."""
+    first = next((address for _, address, scope in NAVIGATION if decide(viewer, scope).allowed), None)
+    if first is None:
+        raise Forbidden(view.t("sign_in.nothing", who=viewer.id))
+    return RedirectResponse(first, status_code=303)
 
 
 @router.get("/ui/sign-in")

@@ -30,6 +30,7 @@ NAVIGATION = (
     ("try", "/ui/try", Scope.CLASSIFY),
     ("models", "/ui/models", Scope.MODELS),
     ("policy", "/ui/policy", Scope.MODELS),
+    ("subscriptions", "/ui/subscriptions", Scope.DELIVERIES),
     ("deliveries", "/ui/deliveries", Scope.DELIVERIES),
     ("jobs", "/ui/jobs", Scope.JOBS),
 )

@@ -62,7 +62,7 @@ def own_subscriptions(delivery: Delivery, principal: Principal) -> frozenset[str
 def create(body: SubscriptionIn, delivery: DeliveryDep, principal: PrincipalDep) -> SubscriptionOut:
     """Make a subscription; for a webhook the answer carries its secret, this once."""
     wanted = body.filter.to_filter()
-    _require_own(principal, wanted)
+    require_own(principal, wanted)
     created = delivery.subscribe.create(
         name=body.name,
         channel=body.channel,
@@ -92,7 +92,7 @@ def change(body: SubscriptionChangeIn, delivery: DeliveryDep, principal: Princip
     """Change name, filter or rhythm; what is queued already stays as it is."""
     known = seen(delivery, principal, key)
     wanted = body.filter.to_filter() if body.filter else None
-    _require_own(principal, wanted or known.filter)
+    require_own(principal, wanted or known.filter)
     rhythm = body.rhythm.to_rhythm() if body.rhythm else None
     return SubscriptionOut.of(
         delivery.subscribe.change(known.id, wanted=wanted, rhythm=rhythm, name=body.name, by=principal.id)
@@ -140,7 +140,8 @@ def remove(delivery: DeliveryDep, principal: PrincipalDep, key: Key) -> Response
     return Response(status_code=204)
 
 
-def _require_own(principal: Principal, wanted: Filter) -> None:
+def require_own(principal: Principal, wanted: Filter) -> None:
+    """Refuse a filter that hears of other departments than the principal sees; raises Forbidden."""
     if principal.departments is None:
         return
     if not wanted.departments or not set(wanted.departments) <= principal.departments:

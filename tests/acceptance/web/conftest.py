@@ -9,8 +9,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from shutil import which
 
@@ -23,6 +23,7 @@ from nlp_service.adapters.db.keys import Keys
 from nlp_service.adapters.db.migrations import migrate
 from nlp_service.adapters.db.themes import Themes
 from nlp_service.core.access import Scope
+from nlp_service.core.themes.values import FixEffect, Interval, Theme
 from tests.acceptance.web.seed import messages, send
 from tests.bundles import write_bundle
 from tests.examples import theme
@@ -52,17 +53,18 @@ class Site:
 def bundle_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
     write_bundle(folder / "small")
+    write_bundle(folder / "other", version="0.0.2", seed=2)
     pointer = {"name": "tests", "version": "0.0.1", "path": "small"}
     (folder / "accepted.json").write_text(json.dumps(pointer), encoding="utf-8")
     return folder
 
 
 @pytest.fixture(scope="session")
-def serve(bundle_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Site]]:
+def serve(bundle_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Site]]:
     """Return a function that starts a process on a database of its own; all are stopped at the end."""
     running: list[subprocess.Popen[bytes]] = []
 
-    def start(name: str) -> Site:
+    def start(name: str, **given: str) -> Site:
         database = f"sqlite:///{tmp_path_factory.mktemp(name) / 'service.db'}"
         migrate(database)
         variables = {
@@ -70,6 +72,10 @@ def serve(bundle_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
             "NLP_SERVICE_MODELS": str(bundle_folder),
             "NLP_SERVICE_DATABASE": database,
             "NLP_SERVICE_SESSIONS": "1",
+            "NLP_SERVICE_DELIVERY_NETWORKS": "127.0.0.1/32",
+            "NLP_SERVICE_DELIVERY_SCHEDULE": "0",  # one attempt, then a delivery is dead
+            "NLP_SERVICE_JOBS_FOLDER": str(tmp_path_factory.mktemp(f"{name}-jobs")),
+            **given,
             "COLUMNS": "200",
         }
         command = [sys.executable, "-m", "nlp_service.cli.main", "serve", "--port", "0"]
@@ -88,13 +94,30 @@ def serve(bundle_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 @pytest.fixture(scope="session")
-def site(serve: Callable[[str], Site]) -> Site:
-    """Return a site without keys, so that this machine may do everything, with messages and two themes."""
+def site(serve: Callable[..., Site]) -> Site:
+    """Return a site without keys, so that this machine may do everything, with messages and three themes."""
     started = serve("open")
     send(started.url, messages(SEEDED, now=datetime.now(UTC)))
     with Database.open(started.database) as database:
-        for entry in (theme("说明书看不懂", departments=("product_team",)), theme("退款一直不到账")):
+        for entry in (theme("说明书看不懂", departments=("product_team",)), theme("退款一直不到账"), fixed()):
             Themes(database).add(entry, (), ())
+    return started
+
+
+def fixed() -> Theme:
+    """Return a theme that was fixed, with the verdict of a later run."""
+    ratio = Interval(value=0.31, low=0.2, high=0.47)
+    effect = FixEffect(verdict="worked", ratio=ratio, days_before=28, days_after=14, because="31% of before")
+    at = datetime.now(UTC) - timedelta(days=15)
+    return replace(theme("安装师傅不守时"), state="fixed", fixed_at=at, fixed_what="预约改为短信确认", fix=effect)
+
+
+@pytest.fixture(scope="session")
+def locked(serve: Callable[..., Site]) -> Site:
+    """Return a site that asks for a key."""
+    started = serve("locked")
+    started.keys["admin"] = started.make_key("admin", Scope.ADMIN)
+    started.keys["viewer"] = started.make_key("viewer", Scope.READ, departments={"logistics"})
     return started
 
 

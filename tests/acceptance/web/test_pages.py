@@ -9,7 +9,18 @@ from playwright.sync_api import Page
 
 from tests.acceptance.web.conftest import Site, serious_faults
 
-PAGES = ("overview", "themes", "try", "policy", "deliveries", "jobs", "models", "sign-in")
+PAGES = (
+    "overview",
+    "themes",
+    "try",
+    "policy",
+    "subscriptions",
+    "subscriptions/new",
+    "deliveries",
+    "jobs",
+    "models",
+    "sign-in",
+)
 LOOKS = (("en", 1440, "light"), ("zh", 390, "dark"))
 
 

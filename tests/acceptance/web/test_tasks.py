@@ -38,6 +38,9 @@ def test_the_overview_says_what_the_api_says(site: Site, open_page: Callable[...
     page.locator("canvas").first.wait_for()
     page.get_by_text("Show the numbers").first.click()
     assert page.locator("details[open] tbody tr").count() == 90
+    fix = page.get_by_role("row").filter(has_text="安装师傅不守时")
+    assert fix.locator(".tag").inner_text() == "Worked"
+    assert "31%" in fix.inner_text()
 
 
 def test_a_policy_is_checked_tried_and_put_in_force(site: Site, open_page: Callable[..., Page]) -> None:
@@ -74,15 +77,6 @@ def test_a_theme_is_taken_on_dismissed_and_brought_back(site: Site, open_page: C
     expect(page.get_by_role("button", name="Dismiss")).to_be_visible()
 
 
-@pytest.fixture(scope="module")
-def locked(serve: Callable[[str], Site]) -> Site:
-    """Return a site that asks for a key."""
-    started = serve("locked")
-    started.keys["admin"] = started.make_key("admin", Scope.ADMIN)
-    started.keys["viewer"] = started.make_key("viewer", Scope.READ, departments={"logistics"})
-    return started
-
-
 def test_a_key_signs_in_and_out(locked: Site, open_page: Callable[..., Page]) -> None:
     page = open_page()
     page.goto(f"{locked.url}/ui/themes")
@@ -111,6 +105,13 @@ def test_a_viewer_sees_own_pages_and_own_department(locked: Site, open_page: Cal
         answer = page.goto(f"{locked.url}{address}")
         assert answer is not None
         assert answer.status == 403
+
+
+def test_the_front_door_leads_to_the_first_page_that_is_open(locked: Site) -> None:
+    for scopes, address in (([Scope.THEMES_READ], "/ui/themes"), ([Scope.JOBS], "/ui/jobs")):
+        key = locked.make_key(f"only {address}", *scopes, departments={"logistics"})
+        answer = httpx.get(f"{locked.url}/", cookies={"nlp_session": key}, timeout=60)
+        assert (answer.status_code, answer.headers["location"]) == (303, address)
 
 
 def test_a_form_of_another_site_is_refused(site: Site) -> None:
