@@ -34,6 +34,7 @@ from tests.examples import labelling, message
 
 ALWAYS = Window(start=datetime(2000, 1, 1, tzinfo=UTC), end=datetime(2100, 1, 1, tzinfo=UTC))
 SOME = Window(start=START, end=START + timedelta(hours=3))
+DAYS = Window(start=START + timedelta(hours=6), end=START + timedelta(hours=47))  # cuts two days and holds a whole one
 MODELS = [ModelIdentity(name="feedback", version=f"1.{number}.0") for number in range(3)]
 WAIT = 60
 
@@ -83,14 +84,16 @@ def batch(entries: list[tuple[Any, ...]]) -> list[Any]:
             needs_human=["low_confidence"] if asks else [],
         )  # fmt: skip
         fields = {"channel": ("app", "phone", None)[number % 3], "customer_id": f"c-{number % 3}"}
-        rows.append((message(f"m-{number}", sent_at=START + timedelta(minutes=37 * number), **fields), opinion))
+        rows.append(
+            (message(f"m-{number}", sent_at=START + timedelta(hours=7 * number, minutes=number), **fields), opinion)
+        )
     return rows
 
 
 def seen(reports: Any) -> list[Any]:
     return [
         sorted(map(repr, found))
-        for window in (ALWAYS, SOME)
+        for window in (ALWAYS, SOME, DAYS)
         for found in (
             reports.hours(window),
             reports.hours(window, departments={"finance"}),
@@ -104,7 +107,7 @@ def check(database: Database, store: Messages) -> None:
     assert seen(Reports(database)) == seen(ScannedReports(store))
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(given_steps=st.lists(steps, max_size=8))
 def test_counts_equal_a_scan_after_any_steps(opened: Database, given_steps: list[Any]) -> None:
     empty(opened)

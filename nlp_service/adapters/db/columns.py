@@ -100,6 +100,24 @@ def _postgresql_hour(element: Any, compiler: SQLCompiler, **options: Any) -> str
     return f"date_trunc('hour', {compiler.process(element.clauses, **options)}, 'UTC')"
 
 
+class day_start(FunctionElement[datetime]):  # noqa: N801  # a SQL function
+    """The start of the UTC day of an Instant column."""
+
+    type = Instant()
+    inherit_cache = True
+    name = "day_start"
+
+
+@compiles(day_start, "sqlite")
+def _sqlite_day(element: Any, compiler: SQLCompiler, **options: Any) -> str:
+    return f"substr({compiler.process(element.clauses, **options)}, 1, 10) || ' 00:00:00.000000'"
+
+
+@compiles(day_start, "postgresql")
+def _postgresql_day(element: Any, compiler: SQLCompiler, **options: Any) -> str:
+    return f"date_trunc('day', {compiler.process(element.clauses, **options)}, 'UTC')"
+
+
 def insert_new(table: Table, dialect: str) -> Insert:
     """An INSERT that passes over rows whose key is already there."""
     if dialect == "postgresql":

@@ -266,9 +266,9 @@ def _insert_page(connection: Connection, rows: Sequence[tuple[_Fields, _Fields]]
     added = insert_new(messages, dialect).returning(messages.c.id, messages.c.occurred_at, messages.c.channel)
     stored = {row.id: row for row in connection.execute(added, [message for message, _ in rows])}
     new = frozenset(stored)
-    known = {message["id"] for message, _ in rows} - new
-    if known:
-        stored.update((row.id, row) for row in counting.hold(connection, known))
+    held = counting.hold(connection, {message["id"] for message, _ in rows} - new)
+    stored.update((row.id, row) for row in held)
+    known = [row.id for row in held]
     given = [
         {**labelling, "occurred_at": stored[labelling["message_id"]].occurred_at}
         for _, labelling in rows

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from nlp_service.adapters.db.counting import CHANNEL, FIGURES, INTENT, counted
+from nlp_service.adapters.db.counting import ALL, CHANNEL, FIGURES, INTENT, counted
 from nlp_service.adapters.db.database import Database
 from nlp_service.core.stored import GroupCount, HourCount, Window
 
@@ -20,7 +20,7 @@ class Reports:
 
     def hours(self, window: Window, *, departments: Collection[str] | None = None) -> tuple[HourCount, ...]:
         """Count current labellings by hour, ascending; an hour without any is absent."""
-        rows = self._rows(CHANNEL, ("hour",), window, departments)
+        rows = self._rows(ALL, ("hour",), window, departments)
         return tuple(HourCount(**row) for row in rows)
 
     def channels(self, window: Window) -> tuple[GroupCount, ...]:
@@ -35,10 +35,7 @@ class Reports:
     def _rows(
         self, dimension: str, keys: tuple[str, ...], window: Window, departments: Collection[str] | None = None
     ) -> list[dict[str, Any]]:
-        inside = [lambda table: table.c.hour >= window.start, lambda table: table.c.hour < window.end]
-        if departments is not None:
-            inside.append(lambda table: table.c.department.in_(sorted(departments)))
-        found = counted(dimension, *inside)
+        found = counted(dimension, window, departments)
         grouped = [found.c[key] for key in keys]
         sums = [func.sum(found.c[name]).label(name) for name in FIGURES]
         query = select(*grouped, *sums).group_by(*grouped).having(func.sum(found.c.messages) != 0).order_by(*grouped)

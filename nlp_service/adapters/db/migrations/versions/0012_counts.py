@@ -27,6 +27,16 @@ FROM labellings l JOIN messages m ON m.id = l.message_id
 WHERE NOT EXISTS (SELECT 1 FROM labellings n WHERE n.message_id = l.message_id AND n.id > l.id)
 GROUP BY {hour}, l.department, {value}
 """
+# Coarser rows are sums of the finer ones: every message by hour, channels and intents by day.
+_DAY = {
+    "sqlite": "substr(f.hour, 1, 10) || ' 00:00:00.000000'",
+    "postgresql": "date_trunc('day', f.hour, 'UTC')",
+}
+_SUM = """
+INSERT INTO hourly_counts (dimension, hour, department, value, messages, negative, urgent, human)
+SELECT '{coarse}', {hour}, f.department, {value}, sum(f.messages), sum(f.negative), sum(f.urgent), sum(f.human)
+FROM hourly_counts f WHERE f.dimension = '{fine}' GROUP BY {by}
+"""
 
 
 def upgrade() -> None:
@@ -41,6 +51,11 @@ def upgrade() -> None:
     hour = _HOUR[op.get_bind().dialect.name]
     for dimension, value in (("channel", "coalesce(m.channel, '')"), ("intent", "l.intent")):
         op.execute(_FILL.format(dimension=dimension, hour=hour, value=value))
+    day = _DAY[op.get_bind().dialect.name]
+    op.execute(_SUM.format(coarse="all", fine="channel", hour="f.hour", value="''", by="f.hour, f.department"))
+    for fine in ("channel", "intent"):
+        by = f"{day}, f.department, f.value"
+        op.execute(_SUM.format(coarse=f"{fine} by day", fine=fine, hour=day, value="f.value", by=by))
 
 
 def downgrade() -> None:
