@@ -19,7 +19,6 @@ from nlp_service.settings import Settings
 from nlp_service.web.app import create_app
 from tests.bundles import write_bundle
 
-
 _KEYS = {"authorization", "x-api-key"}
 
 

@@ -52,11 +52,20 @@ class Site:
 @pytest.fixture(scope="session")
 def bundle_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
-    write_bundle(folder / "small")
-    write_bundle(folder / "other", version="0.0.2", seed=2)
+    for name, version, seed, accuracy in (("small", "0.0.1", 0, 0.66), ("other", "0.0.2", 2, 0.71)):
+        write_bundle(folder / name, version=version, seed=seed)
+        _measured(folder / name / "manifest.json", accuracy)
     pointer = {"name": "tests", "version": "0.0.1", "path": "small"}
     (folder / "accepted.json").write_text(json.dumps(pointer), encoding="utf-8")
     return folder
+
+
+def _measured(path: Path, accuracy: float) -> None:
+    """Write figures into a manifest, as training does."""
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    bins = [{"confidence": at / 10, "accuracy": at / 11, "n": 10 * at} for at in range(2, 10)]
+    manifest["lineage"] = {"metrics": {"intent accuracy": accuracy}, "reliability": bins}
+    path.write_text(json.dumps(manifest), encoding="utf-8")
 
 
 @pytest.fixture(scope="session")

@@ -43,17 +43,16 @@ def test_a_dead_delivery_is_sent_again(site: Site, open_page: Callable[..., Page
     first, second = receivers.of("/down")
     assert first.message_id == second.message_id
     _until(page, page.url, "Delivered")
-    page.get_by_label("Title").count()
     page.goto(f"{site.url}/ui/deliveries?state=dead")
     assert page.get_by_role("button", name="Send all dead ones again").count() == 0
 
 
 def test_a_job_is_stopped_and_one_that_ended_shows_its_result(site: Site, open_page: Callable[..., Page]) -> None:
     with Database.open(site.database) as database:
-        waiting = Jobs(database).submit("train", {"recipe": "small"}, by="tests", at=now())
+        waiting = Jobs(database).submit("archive", {"recipe": "small"}, by="tests", at=now())
     page = open_page(language="zh", width=390)
     page.goto(f"{site.url}/ui/jobs")
-    page.get_by_role("link", name="训练").first.click()
+    page.get_by_role("link", name="archive").click()
     page.wait_for_url(f"**/ui/jobs/{waiting.id}")
     expect(page.get_by_text("recipe")).to_be_visible()
     page.get_by_role("button", name="停止").press("Enter")
@@ -62,7 +61,7 @@ def test_a_job_is_stopped_and_one_that_ended_shows_its_result(site: Site, open_p
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     rows = '{"text": "快递没到"}\n{"text": "谢谢"}\n'
     files = {"file": ("old.jsonl", rows.encode(), "application/octet-stream")}
-    made = httpx.post(f"{site.url}/relabel-jobs", files=files, timeout=60)
+    made = httpx.post(f"{site.url}/relabel-jobs/upload", files=files, timeout=60)
     assert made.is_success, made.text
     _until(page, f"{site.url}/ui/jobs/{made.json()['id']}", "完成", tries=240)
     expect(page.get_by_role("heading", name="结果")).to_be_visible()
@@ -72,15 +71,23 @@ def test_a_job_is_stopped_and_one_that_ended_shows_its_result(site: Site, open_p
 def test_a_model_is_promoted_and_rolled_back_by_typing_it(site: Site, open_page: Callable[..., Page]) -> None:
     page = open_page()
     page.goto(f"{site.url}/ui/models")
+    figure = page.get_by_role("row").filter(has_text="Intent accuracy").inner_text()
+    assert figure.split()[-3:] == ["0.660", "0.710", "+0.050"]
+    assert page.locator("svg.reliability polyline").count() == 2
+    page.get_by_role("heading", name="Drift").wait_for()
     page.locator("summary", has_text="Promote").first.press("Enter")
     page.get_by_label("Type the version tests-0.0.2").fill("tests-0.0.1")
     page.keyboard.press("Enter")
     page.get_by_role("alert").filter(has_text="type it exactly").wait_for()
-    page.go_back()
-    page.locator("summary", has_text="Promote").first.click()
-    page.get_by_label("Type the version tests-0.0.2").fill("tests-0.0.2")
-    page.get_by_label("Why").fill("better")
-    page.keyboard.press("Enter")
+    for forced in (False, True):
+        page.goto(f"{site.url}/ui/models")
+        page.locator("summary", has_text="Promote").first.click()
+        page.get_by_label("Type the version tests-0.0.2").fill("tests-0.0.2")
+        page.get_by_label("Why").fill("better")
+        page.get_by_label("Promote past the gate by force").set_checked(forced)
+        page.get_by_role("button", name="Promote", exact=True).click()
+        if not forced:
+            page.get_by_role("alert").filter(has_text="never held against the accepted model").wait_for()
     page.get_by_role("status").filter(has_text="tests-0.0.2").wait_for()
     assert serious_faults(page) == []
     page.get_by_label("Type the version tests-0.0.1").fill("tests-0.0.1")
