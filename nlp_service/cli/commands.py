@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "models": ("models", "app"),
     "corrections": ("corrections", "app"),
     "drift": ("drift", "drift"),
+    "corpora": ("corpora", "app"),
     "policy": ("policy", "app"),
     "keys": ("keys", "app"),
     "db": ("db", "app"),

@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from nlp_service.adapters.db.corrections import Corrections
 from nlp_service.adapters.db.themes import Themes
 from nlp_service.bootstrap.parts import now, open_database, open_messages, open_mine, open_taxonomy, open_themes
 from nlp_service.cli.themes_file import mine_file
@@ -170,6 +171,7 @@ def mine(
             open_themes(settings, database),
             open_taxonomy(settings),
             scope_threshold=scope,
+            corrections=Corrections(database),
         )
         at = now()
         mining = run(window=Window(start=at - timedelta(days=days), end=at))
