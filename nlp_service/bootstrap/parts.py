@@ -34,7 +34,7 @@ from nlp_service.core.privacy import find_pii, mask
 from nlp_service.core.retention import RetentionRules
 from nlp_service.errors import ConfigurationError, PolicyError
 from nlp_service.flows.mine import Mine
-from nlp_service.ports import JobHandler, Model
+from nlp_service.ports import CorrectionStore, JobHandler, Model
 from nlp_service.settings import Settings
 
 
@@ -141,7 +141,13 @@ def queue_event(connection: Connection, event: ThemeEvent) -> None:
 
 
 def open_mine(
-    settings: Settings, messages: Messages, themes: Themes, taxonomy: Taxonomy, *, scope_threshold: float
+    settings: Settings,
+    messages: Messages,
+    themes: Themes,
+    taxonomy: Taxonomy,
+    *,
+    scope_threshold: float,
+    corrections: CorrectionStore | None = None,
 ) -> Mine:
     return Mine(
         messages=messages,
@@ -152,6 +158,8 @@ def open_mine(
         now=now,
         holder=f"{socket.gethostname()}-{os.getpid()}",
         write_title=open_title_writer(settings),
+        corrections=corrections,
+        sentiments=taxonomy.sentiments,
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from nlp_service.adapters.batching import Batcher
 from nlp_service.adapters.db.audit import AuditLog
+from nlp_service.adapters.db.corrections import Corrections
 from nlp_service.adapters.db.customers import Customers
 from nlp_service.adapters.db.database import Database
 from nlp_service.adapters.db.folding import Folding
@@ -146,7 +147,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
         index = ThemeIndex(themes, scope_threshold=model.calibration.scope_threshold)
         closing.callback(index.close)
         index.start(model.identity)
-        mine = open_mine(settings, messages, themes, model.taxonomy, scope_threshold=model.calibration.scope_threshold)
+        mine = _open_mine(settings, database, messages, themes, model)
         steer = Steer(themes=themes, now=now)
         delivery = closing.enter_context(
             serve_delivery(settings, database, decisions=steer, departments=model.taxonomy.departments)
@@ -202,6 +203,18 @@ def _follow_model(settings: Settings, batcher: Batcher, metrics: Metrics, closin
     closing.callback(watcher.close)
     watcher.start()
     return served
+
+
+def _open_mine(settings: Settings, database: Database, messages: Messages, themes: Themes, model: Model) -> Mine:
+    """Mining that lets people's labels count."""
+    return open_mine(
+        settings,
+        messages,
+        themes,
+        model.taxonomy,
+        scope_threshold=model.calibration.scope_threshold,
+        corrections=Corrections(database),
+    )
 
 
 def _run_jobs(settings: Settings, database: Database, mine: Mine, closing: ExitStack) -> Jobs:

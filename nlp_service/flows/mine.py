@@ -9,15 +9,18 @@ from typing import Any
 
 import numpy as np
 
+from nlp_service.core.corrections.settle import settle_all
+from nlp_service.core.corrections.values import CorrectedLabels
 from nlp_service.core.delivery.events import ThemeEvent
 from nlp_service.core.labelling import FloatArray, ModelIdentity
 from nlp_service.core.stored import LabelledMessage, Window
 from nlp_service.core.themes.discover import Options
+from nlp_service.core.themes.judged import as_people_say
 from nlp_service.core.themes.mining import Mined, Setting, mine
 from nlp_service.core.themes.name import Segment
 from nlp_service.core.themes.values import Name
 from nlp_service.errors import Conflict
-from nlp_service.ports import JobContext, MessageStore, ThemeStore
+from nlp_service.ports import CorrectionStore, JobContext, MessageStore, ThemeStore
 
 LEASE = "themes.mine"
 LEASE_FOR = timedelta(minutes=30)  # a run that died frees its lease after this
@@ -56,6 +59,8 @@ class Mine:
     holder: str  # this process, for the lease
     options: Options = field(default_factory=Options)
     write_title: Callable[[Name], str | None] | None = None  # for new themes; None keeps the customers' words
+    corrections: CorrectionStore | None = None  # people's labels count where there are any
+    sentiments: Mapping[str, int] = field(default_factory=dict)  # id -> ordinal value, for people's labels
 
     def __call__(self, *, window: Window | None = None, model: ModelIdentity | None = None) -> Mining:
         """Run over a window, the last seven days by default, with the model that labelled most of it.
@@ -77,7 +82,8 @@ class Mine:
         model = model or self._model(window) or self._model(read)
         if model is None:
             model = ModelIdentity(name="none", version="0")
-        messages, embeddings = self._read(read, model)
+        people = self._people(read)
+        messages, embeddings = self._read(read, model, people)
         setting = Setting(
             window=window,
             model=model,
@@ -86,7 +92,7 @@ class Mine:
             run_id=f"{model.name} {model.version} {window.end.isoformat()}",
             options=self.options,
         )
-        before = self.themes.before(model, read)
+        before = replace(self.themes.before(model, read), people=people)
         mined = self._titled(mine(messages, embeddings, before, setting, self.segment))
         return Mining(mined=mined, events=self.themes.commit(mined, read_at=at))
 
@@ -108,13 +114,24 @@ class Mine:
         labelled = self.messages.models(window)
         return max(labelled, key=lambda model: (labelled[model], model.version), default=None)
 
-    def _read(self, window: Window, model: ModelIdentity) -> tuple[list[LabelledMessage], FloatArray]:
+    def _people(self, window: Window) -> dict[str, CorrectedLabels]:
+        """Return what people settled on, by message."""
+        if self.corrections is None:
+            return {}
+        return {key: settled.labels for key, settled in settle_all(self.corrections.made_in(window)).items()}
+
+    def _read(
+        self, window: Window, model: ModelIdentity, people: Mapping[str, CorrectedLabels]
+    ) -> tuple[list[LabelledMessage], FloatArray]:
         messages: list[LabelledMessage] = []
         parts: list[FloatArray] = []
         for page in self.messages.labelled(window, model=model):
-            messages += page.messages
+            messages += [self._as_people_say(message, people.get(message.message_id)) for message in page.messages]
             parts.append(page.embeddings)
         return messages, np.concatenate(parts) if parts else np.zeros((0, 1), dtype=np.float32)
+
+    def _as_people_say(self, message: LabelledMessage, labels: CorrectedLabels | None) -> LabelledMessage:
+        return message if labels is None else as_people_say(message, labels, sentiments=self.sentiments)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
+from nlp_service.core.corrections.values import CorrectedLabels
 from nlp_service.core.delivery.events import theme_departments
 from nlp_service.core.labelling import FloatArray, ModelIdentity
 from nlp_service.core.stored import LabelledMessage, Window
@@ -17,8 +18,9 @@ from nlp_service.core.themes.assign import Anchors, assign
 from nlp_service.core.themes.discover import Cluster, Discovery, Options, discover
 from nlp_service.core.themes.feedback import Feedback, bare, carries_matter, copies, counting
 from nlp_service.core.themes.fix import fix_effect
+from nlp_service.core.themes.judged import judge
 from nlp_service.core.themes.match import Found, Known, Matching, match
-from nlp_service.core.themes.measure import daily, measure
+from nlp_service.core.themes.measure import Judged, daily, measure
 from nlp_service.core.themes.name import Segment, Voice, name_themes
 from nlp_service.core.themes.neighbours import IntArray
 from nlp_service.core.themes.space import Space, unit
@@ -51,6 +53,7 @@ class Before:
     anchors: tuple[Anchor, ...] = ()  # of the run's model
     members: Mapping[str, str] = field(default_factory=dict)  # message -> theme
     space: Space | None = None  # of the run's model
+    people: Mapping[str, CorrectedLabels] = field(default_factory=dict)  # message -> what people settled on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -351,7 +354,8 @@ class _Draft:
 
     def _measure(self, themes: IntArray, ids: Sequence[str]) -> None:
         since = {index: fixed for index, key in enumerate(ids) if (fixed := self._themes[key].fixed_at) is not None}
-        measures = measure(self._feedback, themes, len(ids), self._setting.window, since=since)
+        judged = self._judged(themes, ids)
+        measures = measure(self._feedback, themes, len(ids), self._setting.window, judged=judged, since=since)
         counted = counting(self._feedback, themes)
         days = daily(self._feedback, themes, len(ids), counted, self._setting.window)
         by_theme = _rows_by_theme(themes, len(ids))
@@ -371,6 +375,22 @@ class _Draft:
                 theme, changes = lifecycle.observe(theme, measures[index], at=at, effect=effect)
             self._themes[key] = theme
             self._changes += changes
+
+    def _judged(self, themes: IntArray, ids: Sequence[str]) -> Judged | None:
+        if not self._before.people:
+            return None
+        window = self._setting.window
+        successors = {theme.id: theme.merged_into for theme in self._themes.values() if theme.merged_into}
+        place = {key: index for index, key in enumerate(ids)}
+        number = {key: place.get(_resolve(key, successors), -1) for key in self._themes}
+        return judge(
+            self._feedback,
+            self._feedback.inside(window.start, window.end),
+            themes,
+            self._before.people,
+            number=number,
+            touched=[{part.name for part in self._themes[key].intents} for key in ids],
+        )
 
     def _describe(self, theme: Theme, rows: Sequence[int]) -> Theme:
         """Bring up to date whom a theme concerns and when it was heard."""
