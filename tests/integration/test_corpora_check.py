@@ -16,7 +16,7 @@ from nlp_service.contract.taxonomy import Taxonomy
 from nlp_service.flows.check_corpus import CheckCorpus
 
 ROOT = Path(__file__).parents[2]
-SAMPLE, WRONG, SEED = 500, 40, 4
+SAMPLE, WRONG, SEED = 400, 32, 4
 
 
 @pytest.fixture(scope="module")
