@@ -14,7 +14,7 @@ from nlp_service.contract.taxonomy import Taxonomy
 from nlp_service.core.corrections.values import Correction
 from nlp_service.core.delivery.events import ThemeEvent
 from nlp_service.core.delivery.outcome import Outcome
-from nlp_service.core.delivery.records import Claim, Delivery, DeliveryPage, Parcel, Ticket
+from nlp_service.core.delivery.records import Backlog, Claim, Delivery, DeliveryPage, Parcel, Ticket
 from nlp_service.core.delivery.subscriptions import Subscription, Target
 from nlp_service.core.delivery.verdict import Verdict
 from nlp_service.core.drift import DriftWeek, Observed
@@ -310,12 +310,16 @@ class DeliveryLog(Protocol):
         """Return a delivery with its events and attempts; raises NotFound."""
         ...
 
-    def resend(self, delivery_id: str, *, at: datetime) -> None:
+    def resend(self, delivery_id: str, *, by: str, at: datetime) -> None:
         """Open a dead delivery again, under the same id; raises NotFound, or Conflict for one that is not dead."""
         ...
 
-    def resend_dead(self, *, subscription_id: str | None, at: datetime) -> int:
+    def resend_dead(self, *, subscription_id: str | None, by: str, at: datetime) -> int:
         """Open every dead delivery again; returns how many."""
+        ...
+
+    def backlog(self, *, now: datetime) -> tuple[Backlog, ...]:
+        """Count what waits and what is dead, by channel."""
         ...
 
 

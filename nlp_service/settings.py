@@ -61,6 +61,9 @@ class Settings(BaseSettings):
         "0,5,300,1800,7200,18000,36000,50400,72000,86400", description="Seconds before each attempt; then it is dead."
     )
     delivery_rest: float = Field(30.0, gt=0, description="Seconds that an endpoint rests after five failures in a row.")
+    metrics_port: int = Field(
+        0, ge=0, le=65535, description="Port at `host` where `nlp-service worker` shows its metrics; 0 = none."
+    )
     smtp_url: SecretStr | None = Field(None, description="Mail server: smtp://user:password@host:587 or smtps://….")
     smtp_sender: str = Field("nlp-service@localhost", description="From whom mail comes: `name <address>`.")
     ticket_seconds: float = Field(300.0, gt=0, description="Seconds between looks at open Jira issues.")

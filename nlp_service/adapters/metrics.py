@@ -5,20 +5,23 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, start_http_server
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from nlp_service.adapters.delivery_metrics import DeliveryMetrics
 from nlp_service.core.labelling import Labelling, ModelIdentity
+from nlp_service.errors import ConfigurationError
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
 class Metrics:
-    """Counters and histograms; label values come from the taxonomy alone, so their number is bounded."""
+    """Counters and histograms; label values come from the taxonomy and our own lists, so their number is bounded."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.delivery = DeliveryMetrics(self.registry)
         self.requests = Counter("nlp_requests_total", "HTTP requests", ["route", "status"], registry=self.registry)
         self.latency = Histogram(
             "nlp_request_seconds", "Time to the answer", ["route"], buckets=_SECONDS, registry=self.registry
@@ -90,3 +93,12 @@ class Metrics:
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return generate_latest(registry)
+
+    def expose(self, host: str, port: int) -> None:
+        """Serve the metrics from a thread, for a process without routes; raises ConfigurationError."""
+        try:
+            start_http_server(port, addr=host, registry=self.registry)
+        except OSError as exc:
+            raise ConfigurationError(
+                f"metrics_port {port} at {host} cannot be listened on: {exc}; choose another, or 0 for none"
+            ) from exc

@@ -44,6 +44,10 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+def _not_counted(_channel: str, _verdict: str) -> None:
+    """Stand for metrics where nobody reads them."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
     """What routes and commands use."""
@@ -57,6 +61,7 @@ class Delivery:
     tickets: Tickets
     decisions: ThemeDecisions | None
     link_key: bytes
+    attempted: Callable[[str, str], None] = _not_counted
     now: Callable[[], datetime] = _now
 
     def sample(self, key: str) -> Sampled:
@@ -82,6 +87,7 @@ class Delivery:
             random=random.random,
             terms=_terms(self.settings),
             public=PublicAddress(url=public.rstrip("/"), key=self.link_key) if public else None,
+            attempted=self.attempted,
         )
 
     async def work(self, stop: asyncio.Event) -> None:
@@ -156,8 +162,11 @@ def open_delivery(
     *,
     decisions: ThemeDecisions | None = None,
     departments: Collection[str] | None = None,
+    attempted: Callable[[str, str], None] = _not_counted,
 ) -> Delivery:
     """Put delivery together.
+
+    ``attempted`` is told of each attempt's channel and verdict.
 
     Raises:
         ConfigurationError: a setting is malformed, or PostgreSQL is used without an encryption key.
@@ -180,6 +189,7 @@ def open_delivery(
         tickets=Tickets(database),
         decisions=decisions,
         link_key=link_keys[0],
+        attempted=attempted,
     )
 
 
@@ -219,13 +229,14 @@ def serve_delivery(
     *,
     decisions: ThemeDecisions | None = None,
     departments: Collection[str] | None = None,
+    attempted: Callable[[str, str], None] = _not_counted,
 ) -> Iterator[Delivery | None]:
     """Deliver beside a server for as long as the block lasts; without an encryption key there are no subscriptions."""
     if _lacks_key(settings):
         _log.info("no subscriptions: on PostgreSQL they need NLP_SERVICE_ENCRYPTION_KEY")
         yield None
         return
-    delivery = open_delivery(settings, database, decisions=decisions, departments=departments)
+    delivery = open_delivery(settings, database, decisions=decisions, departments=departments, attempted=attempted)
     thread = DeliveryThread(delivery)
     if settings.delivery:
         thread.start()

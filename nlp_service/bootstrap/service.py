@@ -150,7 +150,13 @@ def open_service(settings: Settings) -> Iterator[Service]:
         mine = _open_mine(settings, database, messages, themes, model)
         steer = Steer(themes=themes, now=now)
         delivery = closing.enter_context(
-            serve_delivery(settings, database, decisions=steer, departments=model.taxonomy.departments)
+            serve_delivery(
+                settings,
+                database,
+                decisions=steer,
+                departments=model.taxonomy.departments,
+                attempted=metrics.delivery.attempted,
+            )
         )
         jobs = _run_jobs(settings, database, mine, closing)
         identify = open_language(settings, model)

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from nlp_service.adapters.db.delivery_log import DeliveryRecords
 from nlp_service.bootstrap.parts import now, open_database
+from nlp_service.cli.who import BY
 from nlp_service.core.delivery.events import encode
 from nlp_service.core.delivery.records import DELIVERY_STATES
 from nlp_service.errors import InputError
@@ -67,10 +68,10 @@ def resend(
     """
     with _log() as log:
         if delivery_id is not None:
-            log.resend(delivery_id, at=now())
+            log.resend(delivery_id, by=BY, at=now())
             count = 1
         elif every:
-            count = log.resend_dead(subscription_id=None, at=now())
+            count = log.resend_dead(subscription_id=None, by=BY, at=now())
         else:
             raise InputError("nothing to send again: give a delivery's id or --all")
     Console(stderr=True).print(f"{count} will be sent again")

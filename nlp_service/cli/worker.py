@@ -8,6 +8,7 @@ import signal
 from rich.console import Console
 
 from nlp_service.adapters.logs import configure_logs
+from nlp_service.adapters.metrics import Metrics
 from nlp_service.bootstrap.delivery import Delivery, open_delivery
 from nlp_service.bootstrap.parts import now, open_database, open_themes
 from nlp_service.flows.steer import Steer
@@ -26,7 +27,10 @@ def worker() -> None:
     configure_logs(settings.log_level, settings.log_format)
     with open_database(settings) as database:
         steer = Steer(themes=open_themes(settings, database), now=now)
-        delivery = open_delivery(settings, database, decisions=steer)
+        metrics = Metrics()
+        if settings.metrics_port:
+            metrics.expose(settings.host, settings.metrics_port)
+        delivery = open_delivery(settings, database, decisions=steer, attempted=metrics.delivery.attempted)
         Console(stderr=True).print("nlp-service worker delivers; stop it with Ctrl-C", highlight=False)
         asyncio.run(_work(delivery))
 

@@ -78,6 +78,7 @@ class Deliver:
         random: Callable[[], float],
         terms: Terms | None = None,
         public: PublicAddress | None = None,
+        attempted: Callable[[str, str], None] = lambda _channel, _verdict: None,
     ) -> None:
         self._queue = queue
         self._senders = senders
@@ -85,6 +86,7 @@ class Deliver:
         self._random = random
         self._terms = terms or Terms()
         self._public = public
+        self._attempted = attempted  # told of each attempt's channel and verdict
         self._name = uuid.uuid4().hex
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -185,6 +187,7 @@ class Deliver:
         return Parcel(notice=notice, subscription=own, target=claim.target, is_first=claim.attempt == 1)
 
     def _tell(self, claim: Claim, outcome: Outcome, verdict: Verdict) -> None:
+        self._attempted(claim.subscription.channel, verdict.action)
         known = {"delivery": claim.delivery_id, "subscription": claim.subscription.name, "attempt": claim.attempt}
         if verdict.action == "done":
             _log.info("delivered", **known, status=outcome.status)

@@ -222,16 +222,21 @@ def _under_way(connection: Connection, subscription_id: str, now: datetime) -> i
 
 
 def _heads(connection: Connection, subscription: Row[Any], *, now: datetime, limit: int) -> list[int]:
-    """Keys of due deliveries before which nothing of the same theme is open; what lies in quiet hours is moved."""
+    """Keys of due deliveries before which nothing of the same theme is open or under way; quiet hours move theirs."""
     earlier = deliveries.alias("earlier")
     is_open = (earlier.c.subscription_id == subscription.id) & (earlier.c.state == "open")
     before = earlier.c.id < deliveries.c.id
     of_theme = select(earlier.c.id).where(is_open, earlier.c.theme_id == deliveries.c.theme_id, before)
     digest = select(earlier.c.id).where(is_open, earlier.c.form == "digest", earlier.c.theme_id.is_(None), before)
+    # A dead letter sent again stands before what is under way of its theme, and must not run beside it.
+    leased = is_open & earlier.c.claim.is_not(None) & (earlier.c.due_at > now) & (earlier.c.id > deliveries.c.id)
+    under_way = select(earlier.c.id).where(
+        leased, or_(earlier.c.theme_id == deliveries.c.theme_id, earlier.c.theme_id.is_(None))
+    )
     query = (
         select(deliveries.c.id, deliveries.c.attempts)
         .where(deliveries.c.subscription_id == subscription.id, deliveries.c.state == "open")
-        .where(deliveries.c.due_at <= now, ~of_theme.exists(), ~digest.exists())
+        .where(deliveries.c.due_at <= now, ~of_theme.exists(), ~digest.exists(), ~under_way.exists())
         .order_by(deliveries.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True, of=deliveries)

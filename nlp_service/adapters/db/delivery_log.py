@@ -6,12 +6,14 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, func, or_, select, update
 
+from nlp_service.adapters.db.audit import append
 from nlp_service.adapters.db.database import Database
 from nlp_service.adapters.db.tables import attempts, deliveries, delivery_events, outbox, subscriptions
+from nlp_service.core.audit import AuditEntry
 from nlp_service.core.delivery.events import decode
-from nlp_service.core.delivery.records import Attempt, Delivery, DeliveryPage
+from nlp_service.core.delivery.records import Attempt, Backlog, Delivery, DeliveryPage
 from nlp_service.errors import Conflict, NotFound
 
 _COLUMNS = (*deliveries.c, subscriptions.c.name.label("subscription"), subscriptions.c.channel)
@@ -69,25 +71,56 @@ class DeliveryRecords:
 
         return self._database.read(load)
 
-    def resend(self, delivery_id: str, *, at: datetime) -> None:
+    def resend(self, delivery_id: str, *, by: str, at: datetime) -> None:
         """Open a dead delivery again, under the same id and with all its attempts ahead."""
         dead = (deliveries.c.message_id == delivery_id) & (deliveries.c.state == "dead")
-        if self._reopen(dead, at):
+        if self._reopen(dead, subject=f"delivery {delivery_id}", by=by, at=at):
             return
         state = self.get(delivery_id).state
         raise Conflict(f"delivery {delivery_id!r} is {state}: only a dead one is sent again")
 
-    def resend_dead(self, *, subscription_id: str | None, at: datetime) -> int:
+    def resend_dead(self, *, subscription_id: str | None, by: str, at: datetime) -> int:
         """Open every dead delivery again, of one subscription or of all; samples stay."""
         dead = (deliveries.c.state == "dead") & (deliveries.c.form != "sample")
+        subject = "dead deliveries of every subscription"
         if subscription_id is not None:
             dead &= deliveries.c.subscription_id == subscription_id
-        return self._reopen(dead, at)
+            subject = f"dead deliveries of subscription {subscription_id}"
+        return self._reopen(dead, subject=subject, by=by, at=at)
 
-    def _reopen(self, which: Any, at: datetime) -> int:
+    def backlog(self, *, now: datetime) -> tuple[Backlog, ...]:
+        """Count what waits and what is dead by channel, samples left out."""
+        is_open = deliveries.c.state == "open"
+        overdue = is_open & (subscriptions.c.state != "paused")
+        overdue &= or_(deliveries.c.attempts > 0, deliveries.c.due_at <= now)  # digests and quiet hours wait on purpose
+        query = (
+            select(
+                subscriptions.c.channel,
+                func.count().filter(is_open).label("open"),
+                func.count().filter(deliveries.c.state == "dead").label("dead"),
+                func.min(deliveries.c.created_at).filter(overdue).label("oldest"),
+            )
+            .join(subscriptions)
+            .where(deliveries.c.state.in_(("open", "dead")), deliveries.c.form != "sample")
+            .group_by(subscriptions.c.channel)
+        )
+        rows = self._database.read(lambda connection: connection.execute(query).all())
+        return tuple(Backlog(channel=row.channel, open=row.open, dead=row.dead, oldest=row.oldest) for row in rows)
+
+    def _reopen(self, which: Any, *, subject: str, by: str, at: datetime) -> int:
         values = {"state": "open", "reason": "sent again by hand", "due_at": at, "failures": 0, "ended_at": None}
         statement = update(deliveries).where(which).values(**values, claim=None)
-        return self._database.transaction(lambda connection: connection.execute(statement).rowcount)
+
+        def write(connection: Connection) -> int:
+            count = connection.execute(statement).rowcount
+            if count:
+                detail = {"deliveries": count}
+                append(
+                    connection, AuditEntry(at=at, actor=by, action="delivery.resend", subject=subject, detail=detail)
+                )
+            return count
+
+        return self._database.transaction(write)
 
 
 def _delivery(row: Row[Any], **more: Any) -> Delivery:

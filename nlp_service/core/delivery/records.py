@@ -50,6 +50,16 @@ class DeliveryPage:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Backlog:
+    """What waits on a channel."""
+
+    channel: str
+    open: int  # deliveries that have not arrived
+    dead: int  # dead letters
+    oldest: datetime | None  # when the oldest that should have arrived by now was made; None: there is none
+
+
+@dataclass(frozen=True, kw_only=True)
 class Claim:
     """The right to make one attempt, until the lease ends."""
 

@@ -57,7 +57,7 @@ def resend_dead(view: ViewDep, viewer: ViewerDep, subscription: Annotated[str, F
     which: list[str | None] = [None] if own is None else [*sorted(own)]
     if subscription:
         which = [seen(delivery, viewer, subscription).id]
-    count = sum(delivery.log.resend_dead(subscription_id=key, at=now()) for key in which)
+    count = sum(delivery.log.resend_dead(subscription_id=key, by=viewer.id, at=now()) for key in which)
     return RedirectResponse(f"/ui/deliveries?subscription={which[0] if subscription else ''}&resent={count}", 303)
 
 
@@ -70,7 +70,7 @@ def one(view: ViewDep, viewer: ViewerDep, delivery_id: str) -> Response:
 @router.post("/{delivery_id}/resend")
 def resend(view: ViewDep, viewer: ViewerDep, delivery_id: str) -> Response:
     """Put a dead delivery back in the queue."""
-    delivery_of(view).log.resend(_one(view, viewer, delivery_id).id, at=now())
+    delivery_of(view).log.resend(_one(view, viewer, delivery_id).id, by=viewer.id, at=now())
     return RedirectResponse(f"/ui/deliveries/{delivery_id}", status_code=303)
 
 

@@ -49,7 +49,7 @@ def show(delivery: DeliveryDep, principal: PrincipalDep, delivery_id: DeliveryId
 @router.post("/{delivery_id}/resend", summary="Send a dead letter again", responses={404: _MISSING, 409: _STATE})
 def resend(delivery: DeliveryDep, principal: PrincipalDep, delivery_id: DeliveryId) -> ResentOut:
     """Send it again under the same id, with all attempts ahead."""
-    delivery.log.resend(_one(delivery, principal, delivery_id).id, at=delivery.now())
+    delivery.log.resend(_one(delivery, principal, delivery_id).id, by=principal.id, at=delivery.now())
     return ResentOut(deliveries=1)
 
 
@@ -59,7 +59,8 @@ def resend_dead(delivery: DeliveryDep, principal: PrincipalDep, subscription: Of
     if subscription is None and principal.departments is not None:
         raise Forbidden(f"{principal.id} sees some departments only: name a subscription")
     key = seen(delivery, principal, subscription).id if subscription is not None else None
-    return ResentOut(deliveries=delivery.log.resend_dead(subscription_id=key, at=delivery.now()))
+    count = delivery.log.resend_dead(subscription_id=key, by=principal.id, at=delivery.now())
+    return ResentOut(deliveries=count)
 
 
 def _one(delivery: DeliveryDep, principal: PrincipalDep, delivery_id: str) -> Stored:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
+from nlp_service.errors import StorageUnavailable
 from nlp_service.web.request import ServiceDep
 from nlp_service.web.schemas.problems import Problem
 from nlp_service.wire.answers import ModelOut
@@ -42,4 +43,11 @@ def readyz(service: ServiceDep) -> Readiness:
 @router.get("/metrics", summary="Prometheus metrics", response_class=Response)
 def metrics(service: ServiceDep) -> Response:
     """Return the Prometheus exposition text."""
+    if service.delivery is not None:
+        at = service.delivery.now()
+        try:
+            backlog = service.delivery.log.backlog(now=at)
+        except StorageUnavailable:
+            backlog = None
+        service.metrics.delivery.waiting(backlog, now=at)
     return Response(service.metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")

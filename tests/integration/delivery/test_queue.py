@@ -11,6 +11,7 @@ from datetime import time, timedelta
 import pytest
 from sqlalchemy import select
 
+from nlp_service.adapters.db.audit import AuditLog
 from nlp_service.adapters.db.claims import PER_ENDPOINT
 from nlp_service.adapters.db.database import Database
 from nlp_service.adapters.db.deliveries import count_unheard, enqueue
@@ -115,14 +116,56 @@ def test_retries_follow_the_schedule_under_one_id_until_dead_and_sent_again(stor
     switched_off = stores.subscriptions.get(subscription.id)
     assert switched_off.state == "disabled"
     assert "10 attempts in a row" in switched_off.state_reason
-    stores.log.resend(dead.id, at=stores.clock.now)
+    stores.log.resend(dead.id, by="test", at=stores.clock.now)
     assert stores.claim() == []
     stores.subscriptions.replace(replace(switched_off, state="active", state_reason=""), by="test")
     (again,) = stores.claim()
     stores.answer(again)
     assert again.delivery_id == dead.id
     with pytest.raises(Conflict, match="done"):
-        stores.log.resend(dead.id, at=stores.clock.now)
+        stores.log.resend(dead.id, by="test", at=stores.clock.now)
+
+
+def test_dead_letters_sent_again_keep_the_order_of_their_theme_and_are_told_in_the_audit_log(stores: Stores) -> None:
+    subscription = stores.subscribe()
+    for number in (1, 2):
+        stores.happen(number)
+        stores.happen(10 + number, "thm_2")
+    while stores.log.page(state="open").deliveries:
+        for claim in stores.claim():
+            stores.answer(claim, "delivered" if claim.events[0].theme_id == "thm_2" else "refused", status=500)
+        stores.subscriptions.replace(replace(subscription, state="active", state_reason=""), by="test")
+        stores.advance(hours=30)
+    assert {entry.theme_id for entry in stores.log.page(state="dead").deliveries} == {"thm_1"}
+    stores.happen(3)
+    (newer,) = stores.claim()
+    assert stores.log.resend_dead(subscription_id=None, by="key k", at=stores.clock.now) == 2
+    assert stores.claim() == []  # never beside another of its theme
+    stores.answer(newer)
+    order = []
+    while claims := stores.claim():
+        assert len(claims) == 1
+        order.append(claims[0].events[0].id)
+        stores.answer(claims[0])
+    assert order == ["evt_1", "evt_2"]
+    newest = AuditLog(stores.database).entries(limit=1)[0].entry
+    assert (newest.actor, newest.action, newest.detail) == ("key k", "delivery.resend", {"deliveries": 2})
+
+
+def test_backlog_tells_what_waits_what_is_late_and_what_is_dead(stores: Stores) -> None:
+    stores.subscribe("one")
+    stores.subscribe("digest", rhythm=Rhythm(when="daily", timezone="UTC", at=time(18, 7)))
+    paused = stores.subscribe("mail", channel="email")
+    stores.subscriptions.replace(replace(paused, state="paused"), by="test")
+    began = stores.clock.now
+    stores.happen(1)
+    stores.advance(minutes=1)
+    found = {entry.channel: entry for entry in stores.log.backlog(now=stores.clock.now)}
+    assert (found["webhook"].open, found["webhook"].dead, found["webhook"].oldest) == (2, 0, began)
+    assert (found["email"].open, found["email"].oldest) == (1, None)
+    stores.answer(stores.claim()[0])
+    (left,) = [entry for entry in stores.log.backlog(now=stores.clock.now) if entry.channel == "webhook"]
+    assert (left.open, left.oldest) == (1, None)  # the digest gathers until its hour
 
 
 def test_gone_switches_off_and_keeps_what_waits(stores: Stores) -> None:
@@ -260,7 +303,7 @@ def test_sample_goes_out_in_any_state_and_never_twice(stores: Stores) -> None:
     claim = stores.claims.claim_sample(subscription.id, event, token="me", now=stores.clock.now, lease=LEASE)
     stores.answer(claim, "refused", status=500)
     assert stores.log.get(claim.delivery_id).state == "dead"
-    assert stores.log.resend_dead(subscription_id=None, at=stores.clock.now) == 0
+    assert stores.log.resend_dead(subscription_id=None, by="test", at=stores.clock.now) == 0
     with pytest.raises(NotFound):
         stores.claims.claim_sample("nobody", event, token="me", now=stores.clock.now, lease=LEASE)
 
