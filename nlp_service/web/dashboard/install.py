@@ -16,6 +16,7 @@ from nlp_service.web.dashboard import (
     overview,
     policy,
     preferences,
+    review,
     sign_in,
     subscriptions,
     themes,
@@ -23,7 +24,7 @@ from nlp_service.web.dashboard import (
 )
 
 STATIC = Path(__file__).parent / "static"
-PAGES = (sign_in, preferences, overview, themes, try_it, models, policy, subscriptions, deliveries, jobs)
+PAGES = (sign_in, preferences, overview, themes, try_it, review, models, policy, subscriptions, deliveries, jobs)
 
 
 class CachedFiles:

@@ -28,6 +28,7 @@ NAVIGATION = (
     ("overview", "/ui/overview", Scope.READ),
     ("themes", "/ui/themes", Scope.THEMES_READ),
     ("try", "/ui/try", Scope.CLASSIFY),
+    ("review", "/ui/review", Scope.CORRECT),
     ("models", "/ui/models", Scope.MODELS),
     ("policy", "/ui/policy", Scope.MODELS),
     ("subscriptions", "/ui/subscriptions", Scope.DELIVERIES),

@@ -20,6 +20,8 @@ SHOTS = (
     ("theme", "en", "desk"),
     ("try", "zh", "phone"),
     ("try", "en", "desk"),
+    ("review", "zh", "desk"),
+    ("review", "en", "phone"),
     ("policy", "en", "desk"),
     ("models", "en", "desk"),
     ("deliveries", "zh", "desk"),

@@ -13,6 +13,7 @@ PAGES = (
     "overview",
     "themes",
     "try",
+    "review",
     "policy",
     "subscriptions",
     "subscriptions/new",
