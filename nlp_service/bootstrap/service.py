@@ -129,12 +129,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
         database = closing.enter_context(open_database(settings))
         keys = Keys(database)
         require_key(settings, keys)
-        housekeeping = Housekeeping(Retention(database), retention_rules(settings))
-        housekeeping.start()
-        closing.callback(housekeeping.close)
-        folding = Folding(database)
-        folding.start()
-        closing.callback(folding.close)
+        _keep_house(settings, database, closing)
         policy = _follow_policy(database, model, first_policy, closing)
         model.warm_up()
         metrics.serving(model.identity)
@@ -183,6 +178,13 @@ def open_service(settings: Settings) -> Iterator[Service]:
             review=closing.enter_context(serve_review(settings, database, messages, lambda: batcher.model)),
             drift=follow_drift(settings, database, batcher, metrics, closing),
         )
+
+
+def _keep_house(settings: Settings, database: Database, closing: ExitStack) -> None:
+    """Remove what was kept long enough and fold counts, now and then."""
+    for keeper in (Housekeeping(Retention(database), retention_rules(settings)), Folding(database)):
+        keeper.start()
+        closing.callback(keeper.close)
 
 
 def _open_gate(settings: Settings, keys: Keys) -> Gate:

@@ -18,7 +18,8 @@ from nlp_service.core.labelling import ModelIdentity
 from nlp_service.core.review.order import Known, order
 from nlp_service.core.stored import LabelledPage, StoredMessage, Window
 from nlp_service.errors import NotFound
-from nlp_service.ports import CorrectionStore, MessageStore, ReviewStore
+from nlp_service.ports import MessageStore
+from nlp_service.ports.review import CorrectionStore, ReviewStore
 
 RECENT = timedelta(days=7)  # messages that may enter the queue
 PAST = timedelta(days=28)  # before them: what they are compared with

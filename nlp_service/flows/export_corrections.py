@@ -11,7 +11,8 @@ from nlp_service.core.audit import pseudonym
 from nlp_service.core.corrections.settle import Settled, settle
 from nlp_service.core.stored import StoredMessage
 from nlp_service.errors import NotFound
-from nlp_service.ports import CorrectionStore, MessageStore
+from nlp_service.ports import MessageStore
+from nlp_service.ports.review import CorrectionStore
 
 SOURCE = "corrections"
 

@@ -20,7 +20,8 @@ from nlp_service.core.themes.mining import Mined, Setting, mine
 from nlp_service.core.themes.name import Segment
 from nlp_service.core.themes.values import Name
 from nlp_service.errors import Conflict
-from nlp_service.ports import CorrectionStore, JobContext, MessageStore, ThemeStore
+from nlp_service.ports import JobContext, MessageStore, ThemeStore
+from nlp_service.ports.review import CorrectionStore
 
 LEASE = "themes.mine"
 LEASE_FOR = timedelta(minutes=30)  # a run that died frees its lease after this

@@ -11,7 +11,6 @@ from typing import Any, Protocol
 from nlp_service.contract.calibration import Calibration
 from nlp_service.contract.corpus import Record
 from nlp_service.contract.taxonomy import Taxonomy
-from nlp_service.core.corrections.values import Correction
 from nlp_service.core.delivery.events import ThemeEvent
 from nlp_service.core.delivery.outcome import Outcome
 from nlp_service.core.delivery.records import Backlog, Claim, Delivery, DeliveryPage, Parcel, Ticket
@@ -23,7 +22,6 @@ from nlp_service.core.jobs import Job, JobProgress
 from nlp_service.core.labelling import FloatArray, Labelling, ModelIdentity, Scores, ThemeMatch
 from nlp_service.core.messages import Message
 from nlp_service.core.relabelling import Chunk, LabelledChunk, Position, Tally
-from nlp_service.core.review.values import ReviewEntry
 from nlp_service.core.rows import Row
 from nlp_service.core.stored import GroupCount, HourCount, LabelledPage, StoredMessage, Window
 from nlp_service.core.themes.lifecycle import Moved
@@ -140,44 +138,6 @@ class Reports(Protocol):
 
     def intents(self, window: Window) -> tuple[GroupCount, ...]:
         """Count by department and intent."""
-        ...
-
-
-class CorrectionStore(Protocol):
-    """People's labels; only added."""
-
-    def add(
-        self, made: Correction, *, check: Callable[[Sequence[Correction], Correction], None] | None = None
-    ) -> tuple[Correction, ...]:
-        """Store one unless ``check`` refuses it; returns all of its message, oldest first. Raises NotFound."""
-        ...
-
-    def contested(self) -> tuple[Correction, ...]:
-        """Return the corrections of every message that two or more people labelled."""
-        ...
-
-    def everything(self) -> Iterator[tuple[Correction, ...]]:
-        """Stream the corrections of all messages, those of one message together."""
-        ...
-
-    def made_in(self, window: Window) -> tuple[Correction, ...]:
-        """Return the corrections of messages that occurred in a window, oldest first."""
-        ...
-
-
-class ReviewStore(Protocol):
-    """The review queue."""
-
-    def fill(self, entries: Sequence[ReviewEntry], *, at: datetime) -> int:
-        """Put these entries in place of the ones before; returns how many."""
-        ...
-
-    def sample(self, window: Window, *, limit: int) -> tuple[tuple[str, str], ...]:
-        """Return (message, department) of texts that nobody has judged, in random order."""
-        ...
-
-    def departments(self, message_ids: Sequence[str]) -> tuple[tuple[str, str], ...]:
-        """Return (message, department) by the newest labelling of each."""
         ...
 
 
