@@ -35,6 +35,9 @@ class Settings(BaseSettings):
     oidc_issuer: str | None = Field(None, description="Issuer whose access tokens are accepted beside API keys.")
     oidc_audience: str | None = Field(None, description="Audience that a token must be made for.")
     oidc_jwks_url: str | None = Field(None, description="Where the issuer publishes its keys.")
+    oidc_client_id: str | None = Field(None, description="Client as which people sign in at the issuer.")
+    oidc_client_secret: SecretStr | None = Field(None, description="Of that client, where it has one.")
+    oidc_scopes: str = Field("openid", description="Asked for at sign-in; add what grants scopes here, by space.")
     retention_days: dict[str, int] = Field(
         {"raw_text": 30},
         description="Days that stored data are kept, as JSON: messages, raw_text, deliveries, audit_log; others stay.",
@@ -95,6 +98,8 @@ class Settings(BaseSettings):
         given = [self.oidc_issuer, self.oidc_audience, self.oidc_jwks_url]
         if any(given) and not all(given):
             raise ValueError("oidc_issuer, oidc_audience and oidc_jwks_url belong together: set all three or none")
+        if self.oidc_client_id is not None and self.oidc_issuer is None:
+            raise ValueError("oidc_client_id needs oidc_issuer, oidc_audience and oidc_jwks_url: set them too")
         return self
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import threading
 import time
 from collections.abc import Mapping
@@ -40,14 +41,29 @@ class Oidc:
             Unauthenticated: forged, expired, or made by or for somebody else; the message says which.
             Unavailable: the issuer's keys cannot be fetched.
         """
+        claims = self._claims(token)
+        self._check(claims, self._audience)
+        return _principal(claims, self._departments_claim)
+
+    def confirm(self, identity: str, *, client_id: str, nonce: str) -> None:
+        """Check that an ID token was made for one sign-in of this client.
+
+        Raises:
+            Unauthenticated: forged, expired, for somebody else, or an answer to another sign-in.
+            Unavailable: the issuer's keys cannot be fetched.
+        """
+        claims = self._claims(identity)
+        self._check(claims, client_id)
+        if not hmac.compare_digest(str(claims.get("nonce", "")), nonce):
+            raise Unauthenticated("the ID token answers another sign-in: begin again")
+
+    def _claims(self, token: str) -> Mapping[str, Any]:
         try:
-            claims = self._decode(token, self._published())
+            return self._decode(token, self._published())
         except (JoseError, ValueError) as exc:
             if time.monotonic() - self._fetched < _LEAST_SECONDS:
                 raise Unauthenticated(f"the access token cannot be used: {exc}") from exc
-            claims = self._again(token)
-        self._check(claims)
-        return _principal(claims, self._departments_claim)
+            return self._again(token)
 
     def _again(self, token: str) -> Mapping[str, Any]:
         """Decode with keys fetched anew, as the issuer may have rotated them."""
@@ -59,11 +75,11 @@ class Oidc:
     def _decode(self, token: str, keys: KeySet) -> Mapping[str, Any]:
         return jwt.decode(token, keys, algorithms=list(ALGORITHMS)).claims
 
-    def _check(self, claims: Mapping[str, Any]) -> None:
+    def _check(self, claims: Mapping[str, Any], audience: str) -> None:
         registry = jwt.JWTClaimsRegistry(
             leeway=_LEEWAY,
             iss={"essential": True, "value": self._issuer},
-            aud={"essential": True, "value": self._audience},
+            aud={"essential": True, "value": audience},
             exp={"essential": True},
             sub={"essential": True},
         )

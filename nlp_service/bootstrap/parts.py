@@ -18,6 +18,7 @@ from nlp_service.adapters.db.migrations.run import migrate
 from nlp_service.adapters.db.themes import Themes
 from nlp_service.adapters.language import LanguageIdentifier
 from nlp_service.adapters.oidc import Oidc
+from nlp_service.adapters.oidc_sign_in import OidcSignIn
 from nlp_service.adapters.onnx import OnnxModel
 from nlp_service.adapters.relabel_process import RelabelProcess
 from nlp_service.adapters.sealing import AesSealer
@@ -105,6 +106,21 @@ def open_oidc(settings: Settings) -> Oidc | None:
     if settings.oidc_issuer is None or settings.oidc_audience is None or settings.oidc_jwks_url is None:
         return None
     return Oidc(issuer=settings.oidc_issuer, audience=settings.oidc_audience, jwks_url=settings.oidc_jwks_url)
+
+
+def open_sign_in(settings: Settings) -> OidcSignIn | None:
+    """Return the sign-in at the issuer, None where this service is no client of one."""
+    oidc = open_oidc(settings)
+    if oidc is None or settings.oidc_issuer is None or settings.oidc_client_id is None:
+        return None
+    secret = settings.oidc_client_secret
+    return OidcSignIn(
+        oidc,
+        issuer=settings.oidc_issuer,
+        client_id=settings.oidc_client_id,
+        client_secret=secret.get_secret_value() if secret else None,
+        scopes=settings.oidc_scopes,
+    )
 
 
 def require_key(settings: Settings, keys: Keys) -> None:

@@ -24,6 +24,7 @@ from nlp_service.adapters.examples import BundledExamples
 from nlp_service.adapters.gate import Gate
 from nlp_service.adapters.limiter import Limiter
 from nlp_service.adapters.metrics import Metrics
+from nlp_service.adapters.oidc_sign_in import OidcSignIn
 from nlp_service.adapters.policy_in_force import PolicyInForce
 from nlp_service.adapters.registry import Registry
 from nlp_service.adapters.themes_index import ThemeIndex
@@ -42,6 +43,7 @@ from nlp_service.bootstrap.parts import (
     open_oidc,
     open_policy,
     open_sealer,
+    open_sign_in,
     open_themes,
     require_key,
     retention_rules,
@@ -71,6 +73,7 @@ class Service:
     messages: Messages
     keys: Keys
     gate: Gate
+    sign_in: OidcSignIn | None  # None: people sign in with a key alone
     audit: AuditLog
     personal: Customers
     jobs: Jobs
@@ -165,6 +168,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
             audit=AuditLog(database),
             personal=Customers(database, sealer=open_sealer(settings)),
             gate=_open_gate(settings, keys),
+            sign_in=open_sign_in(settings),
             jobs=jobs,
             classify=Classify(scorer=batcher, identify=identify, policy=policy, now=now, store=messages, themes=index),
             delivery=delivery,

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
-from nlp_service.bootstrap.service import Service
 from nlp_service.core.access import Principal, Scope, require
-from nlp_service.web.origin import of_this_machine
-from nlp_service.web.request import service_of
+from nlp_service.web.caller import caller
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="Bearer", description="An API key (nls_…) or an OIDC access token.")
 _header = APIKeyHeader(name="X-API-Key", auto_error=False, scheme_name="X-API-Key", description="An API key (nls_…).")
@@ -24,13 +21,7 @@ async def principal_of(
     header: Annotated[str | None, Security(_header)] = None,
 ) -> Principal:
     """Return whoever makes the request; raises Unauthenticated, Overloaded, or Forbidden for another site's page."""
-    service: Service = service_of(request)
-    token = bearer.credentials if bearer is not None else header
-    if not token:
-        of_this_machine(request)
-    principal = await asyncio.to_thread(service.gate.principal, token) if token else service.gate.principal(None)
-    request.state.principal = principal
-    return principal
+    return await caller(request, bearer.credentials if bearer is not None else header)
 
 
 PrincipalDep = Annotated[Principal, Depends(principal_of)]

@@ -6,16 +6,14 @@ that revoking a key ends every session with it at once and the service keeps no 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Depends, Request
 
-from nlp_service.bootstrap.service import Service
 from nlp_service.core.access import Principal, Scope, require
-from nlp_service.web.origin import of_this_machine, same_origin
-from nlp_service.web.request import service_of
+from nlp_service.web.caller import caller
+from nlp_service.web.origin import same_origin
 
 __all__ = ["COOKIE", "SESSION_SECONDS", "ViewerDep", "same_origin", "shows", "viewer_of"]
 COOKIE = "nlp_session"
@@ -25,13 +23,7 @@ SESSION_SECONDS = 12 * 3600
 async def viewer_of(request: Request) -> Principal:
     """Return whoever looks; raises Unauthenticated, or Forbidden for a form sent from another site."""
     same_origin(request)
-    service: Service = service_of(request)
-    token = request.cookies.get(COOKIE)
-    if not token:
-        of_this_machine(request)
-    principal = await asyncio.to_thread(service.gate.principal, token) if token else service.gate.principal(None)
-    request.state.principal = principal
-    return principal
+    return await caller(request, request.cookies.get(COOKIE))
 
 
 ViewerDep = Annotated[Principal, Depends(viewer_of)]

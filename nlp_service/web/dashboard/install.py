@@ -18,13 +18,16 @@ from nlp_service.web.dashboard import (
     preferences,
     review,
     sign_in,
+    sign_in_oidc,
     subscriptions,
     themes,
     try_it,
 )
 
 STATIC = Path(__file__).parent / "static"
-PAGES = (sign_in, preferences, overview, themes, try_it, review, models, policy, subscriptions, deliveries, jobs)
+PAGES = (
+    sign_in, sign_in_oidc, preferences, overview, themes, try_it, review, models, policy, subscriptions, deliveries, jobs,
+)  # fmt: skip
 
 
 class CachedFiles:

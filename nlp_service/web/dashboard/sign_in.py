@@ -12,7 +12,7 @@ from nlp_service.core.access import decide
 from nlp_service.errors import AccessError, Forbidden
 from nlp_service.web.dashboard.access import COOKIE, SESSION_SECONDS, ViewerDep, same_origin
 from nlp_service.web.dashboard.pages import PageRoute
-from nlp_service.web.dashboard.view import NAVIGATION, ViewDep
+from nlp_service.web.dashboard.view import NAVIGATION, View, ViewDep
 
 router = APIRouter(route_class=PageRoute)
 
@@ -28,7 +28,7 @@ def front_door(view: ViewDep, viewer: ViewerDep) -> Response:
 
 @router.get("/ui/sign-in")
 def form(view: ViewDep, next: str = "/") -> Response:  # the name in the address
-    return view.page("sign_in.html", to=local_path(next), refused=None)
+    return sign_in_form(view, to=next)
 
 
 @router.post("/ui/sign-in", dependencies=[Depends(same_origin)])
@@ -43,16 +43,9 @@ async def sign_in(
     try:
         await asyncio.to_thread(view.service.gate.principal, given)
     except AccessError as exc:
-        return view.page("sign_in.html", to=local_path(to), refused=str(exc), code=401)
+        return sign_in_form(view, to=to, refused=str(exc), code=401)
     response = RedirectResponse(local_path(to), status_code=303)
-    response.set_cookie(
-        COOKIE,
-        given,
-        max_age=SESSION_SECONDS,
-        httponly=True,
-        samesite="strict",
-        secure=request.url.scheme == "https",
-    )
+    keep_session(request, response, given)
     return response
 
 
@@ -61,6 +54,23 @@ def sign_out() -> Response:
     response = RedirectResponse("/ui/sign-in", status_code=303)
     response.delete_cookie(COOKIE)
     return response
+
+
+def keep_session(request: Request, response: Response, token: str) -> None:
+    """Keep a token that was checked in the browser's cookie."""
+    response.set_cookie(
+        COOKIE,
+        token,
+        max_age=SESSION_SECONDS,
+        httponly=True,
+        samesite="strict",
+        secure=request.url.scheme == "https",
+    )
+
+
+def sign_in_form(view: View, *, to: str, refused: str | None = None, code: int = 200) -> Response:
+    issuer = view.service.settings.oidc_issuer if view.service.sign_in is not None else None
+    return view.page("sign_in.html", to=local_path(to), refused=refused, issuer=issuer, code=code)
 
 
 def local_path(wanted: str) -> str:
