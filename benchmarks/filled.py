@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, insert, text
 
 from nlp_service.adapters.db import counting
 from nlp_service.adapters.db.database import Database
@@ -35,6 +35,9 @@ EVENTS = 5000
 JOBS = 200
 SIZE = 384  # of an embedding
 CHUNK = 5000
+BASE = 20_000  # messages that are made one by one
+STEP_MINUTES = 37
+TIMES = ("sent_at", "received_at", "occurred_at", "created_at")
 CHANNELS = ("wechat", "app", "phone", "taobao", "email", None)
 SENTIMENTS = ("very_negative", "negative", "neutral", "positive", "very_positive")
 TEXT = "第{number}次了，{thing}的快递到现在一动不动，打电话也没人接，你们到底管不管？"
@@ -42,12 +45,17 @@ THINGS = ("破壁机", "空调", "扫地机器人", "净水器", "手机", "耳�
 
 
 def fill(database: Database, taxonomy: Taxonomy, *, count: int, subscribe: Subscribe | None = None) -> None:
-    """Store ``count`` messages of the last DAYS days with one labelling each, and what belongs to them."""
+    """Store ``count`` messages of the last DAYS days with one labelling each, and what belongs to them.
+
+    The first BASE are made one by one; the rest are their copies under other ids, each round some minutes earlier.
+    """
     now = datetime.now(UTC)
     found = _themes(database, now)
-    rows = _rows(taxonomy, found, count=count, now=now)
+    rows = _rows(taxonomy, found, count=min(count, BASE), now=now)
     while chunk := list(islice(rows, CHUNK)):
         database.transaction(lambda connection, chunk=chunk: _insert(connection, chunk))
+    for number in range(1, count // BASE):
+        database.transaction(lambda connection, number=number: _copy(connection, number))
     database.transaction(counting.recount)
     if subscribe is not None:
         _deliveries(database, subscribe, found, now)
@@ -66,12 +74,12 @@ def _rows(taxonomy: Taxonomy, found: list[Theme], *, count: int, now: datetime) 
         hour = min(max(chance.gauss(6, 4), 0), 23.9)  # UTC: working hours in Shanghai
         at = (now - timedelta(days=chance.random() * DAYS)).replace(hour=int(hour), minute=chance.randrange(60))
         intent = chance.choices(intents, weights)[0]
-        text = TEXT.format(number=number, thing=chance.choice(THINGS))
-        key = f"m-{number}"
+        said = TEXT.format(number=number, thing=chance.choice(THINGS))
+        key = f"b{number}"
         message = {
-            "id": key, "text": text, "context": [], "channel": chance.choice(CHANNELS),
+            "id": key, "text": said, "context": [], "channel": chance.choice(CHANNELS),
             "customer_id": f"c-{chance.randrange(1 + count // 4)}", "product": chance.choice(THINGS), "sent_at": at,
-            "received_at": at, "occurred_at": at, "text_hash": text_hash(text) if number < 1000 else key,
+            "received_at": at, "occurred_at": at, "text_hash": text_hash(said),
             "language": "zh",
         }  # fmt: skip
         opinion = {
@@ -91,6 +99,27 @@ def _insert(connection: Connection, chunk: list[tuple[dict[str, Any], ...]]) -> 
         rows = [row[place] for row in chunk if len(row) > place]
         if rows:
             connection.execute(insert(table), rows)
+
+
+def _copy(connection: Connection, number: int) -> None:
+    """Copy the base rows, moved back in time."""
+    if connection.dialect.name == "sqlite":
+        moved = f"strftime('%Y-%m-%d %H:%M:%f', {{name}}, '-{STEP_MINUTES * number} minutes') || '000'"
+    else:
+        moved = f"{{name}} - interval '{STEP_MINUTES * number} minutes'"
+    for table, key in ((messages, "id"), (labellings, "message_id"), (theme_members, "message_id")):
+        columns = [column.name for column in table.c if not (table is labellings and column.name == "id")]
+        values = []
+        for name in columns:
+            if name == key:
+                values.append(f"'c{number}' || {name}")
+            elif name in TIMES:
+                values.append(moved.format(name=name))
+            else:
+                values.append(name)
+        listed, made = ", ".join(columns), ", ".join(values)
+        base = f"{key} >= 'b' AND {key} < 'c'"  # a range of the index
+        connection.execute(text(f"INSERT INTO {table.name} ({listed}) SELECT {made} FROM {table.name} WHERE {base}"))
 
 
 def _themes(database: Database, now: datetime) -> list[Theme]:

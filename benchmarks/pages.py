@@ -25,7 +25,7 @@ import psycopg
 
 from benchmarks.filled import fill
 from benchmarks.sample import machine, write_results
-from benchmarks.serving import HOST, MODELS, serve
+from benchmarks.serving import HOST, MODELS, Running, serve
 from nlp_service.adapters.db.database import Database
 from nlp_service.adapters.db.keys import Keys
 from nlp_service.adapters.db.migrations import migrate
@@ -63,13 +63,16 @@ def ask(port: int, path: str, token: str) -> tuple[int, bytes, float]:
     return answer.status, body, 1000 * (time.perf_counter() - started)
 
 
-def timed(port: int, path: str, token: str, repeats: int) -> dict[str, Any]:
-    """Return median, 95th percentile and the first, cold, time of a page."""
-    status, _, first = ask(port, path, token)
+def timed(running: Running, path: str, token: str, repeats: int) -> dict[str, Any]:
+    """Return median, 95th percentile and the first, cold, time of a page, and the processor time that it costs."""
+    status, _, first = ask(running.port, path, token)
     if status != 200:
         return {"status": status}
-    times = sorted(ask(port, path, token)[2] for _ in range(repeats))
+    before = running.cpu_seconds()
+    times = sorted(ask(running.port, path, token)[2] for _ in range(repeats))
+    used = running.cpu_seconds() - before  # of the service; a loaded machine does not distort it
     return {
+        "cpu_ms": round(1000 * used / repeats, 1),
         "median_ms": round(statistics.median(times), 1),
         "p95_ms": round(times[int(0.95 * (len(times) - 1))], 1),
         "first_ms": round(first, 1),
@@ -105,7 +108,7 @@ def measure(url: str, models: Path, *, count: int, repeats: int) -> dict[str, An
         known = addresses(running.port, admin)
         for who, token, paths in (("", admin, PAGES), ("viewer ", viewer, VIEWER_PAGES)):
             for path in paths:
-                found[who + path] = timed(running.port, path.format(**known), token, repeats)
+                found[who + path] = timed(running, path.format(**known), token, repeats)
                 print(f"{who + path:50s}{found[who + path]}", flush=True)
     return found
 

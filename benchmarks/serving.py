@@ -55,6 +55,11 @@ class Running:
             total += int(found.group(1)) / 1024 if found else 0.0
         return round(total, 1)
 
+    def cpu_seconds(self) -> float:
+        """Processor time that the process has used so far."""
+        stat = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        return (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")  # utime, stime: fields 14 and 15
+
     def peak_mb(self) -> float:
         status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="utf-8")
         found = re.search(r"VmHWM:\s+(\d+) kB", status)
