@@ -26,7 +26,8 @@ from nlp_service.web.dashboard import (
 
 STATIC = Path(__file__).parent / "static"
 PAGES = (
-    sign_in, sign_in_oidc, preferences, overview, themes, try_it, review, models, policy, subscriptions, deliveries, jobs,
+    sign_in, sign_in_oidc, preferences, overview, themes, try_it, review, models, policy, subscriptions, deliveries,
+    jobs,
 )  # fmt: skip
 
 
