@@ -4,6 +4,7 @@ FROM python:3.12-slim-bookworm AS build
 WORKDIR /build
 COPY pyproject.toml README.md LICENSE ./
 COPY nlp_service nlp_service
+COPY corpora/demo corpora/demo
 RUN python -m venv /opt/nlp-service \
     && /opt/nlp-service/bin/pip install --no-cache-dir .
 

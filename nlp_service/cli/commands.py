@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "keys": ("keys", "app"),
     "db": ("db", "app"),
     "doctor": ("doctor", "doctor"),
+    "demo": ("demo", "demo"),
 }
 
 
