@@ -4,7 +4,7 @@ SERVE_VENV := .venv
 TEST_VENV := .venv-test
 CORPORA ?= ../shared/corpora
 
-.PHONY: bench-retraining serve test browser lint train quality bench bench-delivery soak clean bench-relabel soak-relabel bench-themes bench-pages
+.PHONY: reference bench-retraining serve test browser lint train quality bench bench-delivery soak clean bench-relabel soak-relabel bench-themes bench-pages
 
 $(SERVE_VENV)/.done: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version) if sys.version_info < (3, 11) else None'
@@ -66,6 +66,9 @@ bench-retraining: $(TEST_VENV)/.done  ## BANKING77 and CLINC150 with the same tr
 
 bench-pages: $(TEST_VENV)/.done  ## every page with 1,000,000 stored labellings, on SQLite and PostgreSQL
 	$(TEST_VENV)/bin/python -m benchmarks.pages
+
+reference: $(TEST_VENV)/.done  ## the pages of docs/reference that the code itself knows; a test says when they are stale
+	$(TEST_VENV)/bin/python docs/reference/make.py
 
 clean:
 	rm -rf $(SERVE_VENV) $(TEST_VENV) .mypy_cache .ruff_cache .pytest_cache
