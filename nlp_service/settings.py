@@ -26,7 +26,9 @@ class Settings(BaseSettings):
     policy: Path | None = Field(None, description="Priority and routing policy (YAML); the shipped one by default.")
     model_poll_seconds: float = Field(2.0, gt=0, description="Seconds between looks for another accepted model.")
     sessions: int = Field(0, ge=0, description="ONNX sessions of one thread per process; 0 = the cores shared out.")
-    queue_tokens: int = Field(200_000, ge=1, description="Tokens that may wait; more are refused with 429.")
+    queue_tokens: int = Field(
+        60_000, ge=1, description="Tokens that may wait, about 3 seconds of two cores; more are refused with 429."
+    )
     cache_entries: int = Field(20_000, ge=0, description="Exact duplicates remembered, about 3 kB each; 0 = none.")
     default_language: str | None = Field(None, description="ISO 639-1 code assumed where a text has too few words.")
     keep_raw_text: bool = Field(False, description="Also keep the unmasked text, encrypted; needs encryption_key.")

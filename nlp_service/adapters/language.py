@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
+from nlp_service.adapters.language_model import read_model
 from nlp_service.core.labelling import Language
-from nlp_service.core.language import Served, identify
+from nlp_service.core.language import NEIGHBOURS, Served, identify
 from nlp_service.errors import ConfigurationError
 
 
@@ -18,7 +19,7 @@ class LanguageIdentifier:
     """Offline and safe from several threads: restricted models are made once and never changed."""
 
     served: Served
-    model: Any  # py3langid's identifier over all its languages
+    model: Any  # py3langid's identifier over all languages that may be asked about
     restricted: dict[tuple[str, ...], Any]
     lock: Lock
 
@@ -35,7 +36,8 @@ class LanguageIdentifier:
         """
         if default is not None and default not in served:
             raise ConfigurationError(f"default language {default!r} is not served; served are {', '.join(served)}")
-        return cls(served=Served(codes=tuple(served), default=default), model=_read_model(), restricted={}, lock=Lock())
+        model = read_model({*served, *NEIGHBOURS})
+        return cls(served=Served(codes=tuple(served), default=default), model=model, restricted={}, lock=Lock())
 
     def identify(self, text: str) -> Language:
         """Return the language of a normalised text."""
@@ -53,10 +55,3 @@ class LanguageIdentifier:
                 known.set_languages([code for code in codes if code in known.labels])
                 self.restricted[codes] = known
         return known
-
-
-def _read_model() -> Any:
-    from py3langid.langid import MODEL_FILE
-    from py3langid.langid import LanguageIdentifier as Model
-
-    return Model.from_model_file(MODEL_FILE, norm_probs=True)

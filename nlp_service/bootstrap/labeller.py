@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from nlp_service.bootstrap.parts import load_model, now, open_language, open_policy
+from nlp_service.bootstrap.parts import load_model_and_language, now, open_policy
 from nlp_service.contract.taxonomy import Taxonomy
 from nlp_service.core.decision import IdentifyLanguage, Judge, decide, prepare
 from nlp_service.core.history import CustomerHistory
@@ -45,9 +45,9 @@ class Labeller:
 
 def open_labeller(settings: Settings, *, bundle: Path | None = None) -> Labeller:
     """Load a bundle and the policy; raises ConfigurationError saying what does not fit."""
-    model = load_model(settings, bundle)
+    model, identify = load_model_and_language(settings, bundle)
     return Labeller(
         model=model,
         judge=judge_of(model, open_policy(settings, model.taxonomy)),
-        identify=open_language(settings, model),
+        identify=identify,
     )

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
@@ -23,7 +27,6 @@ from nlp_service.adapters.onnx import OnnxModel
 from nlp_service.adapters.relabel_process import RelabelProcess
 from nlp_service.adapters.sealing import AesSealer
 from nlp_service.adapters.segmentation import Segmentation
-from nlp_service.adapters.title_writer import TitleWriter
 from nlp_service.contract.bundle import read_accepted, read_manifest
 from nlp_service.contract.calibration import Calibration, read_calibration
 from nlp_service.contract.taxonomy import Taxonomy, load_taxonomy
@@ -35,9 +38,12 @@ from nlp_service.core.privacy import find_pii, mask
 from nlp_service.core.retention import RetentionRules
 from nlp_service.errors import ConfigurationError, PolicyError
 from nlp_service.flows.mine import Mine
-from nlp_service.ports import JobHandler, Model
+from nlp_service.ports import JobHandler
 from nlp_service.ports.review import CorrectionStore
 from nlp_service.settings import Settings
+
+if TYPE_CHECKING:
+    from nlp_service.adapters.title_writer import TitleWriter
 
 
 def now() -> datetime:
@@ -81,8 +87,16 @@ def open_bundle_facts(settings: Settings) -> BundleFacts:
     )
 
 
-def open_language(settings: Settings, model: Model) -> IdentifyLanguage:
-    return LanguageIdentifier.load(model.languages, default=settings.default_language).identify
+def open_language(settings: Settings, languages: Sequence[str]) -> IdentifyLanguage:
+    return LanguageIdentifier.load(languages, default=settings.default_language).identify
+
+
+def load_model_and_language(settings: Settings, bundle: Path | None = None) -> tuple[OnnxModel, IdentifyLanguage]:
+    """Load a bundle and, beside it, what tells the languages that the bundle serves."""
+    languages = read_manifest(bundle or read_accepted(settings.models)).languages
+    with ThreadPoolExecutor(1) as beside:
+        identify = beside.submit(open_language, settings, languages)
+        return load_model(settings, bundle), identify.result()
 
 
 def open_policy(settings: Settings, taxonomy: Taxonomy) -> Policy:
@@ -169,7 +183,7 @@ def open_mine(
     return Mine(
         messages=messages,
         themes=themes,
-        segment=Segmentation.load().words,
+        segment=lambda text, language: _segmentation().words(text, language),
         routes={intent.id: intent.department for intent in taxonomy.intents.values()},
         scope_threshold=scope_threshold,
         now=now,
@@ -180,10 +194,18 @@ def open_mine(
     )
 
 
+@cache
+def _segmentation() -> Segmentation:
+    """The dictionary (40 MB), loaded by the first run that mines."""
+    return Segmentation.load()
+
+
 def open_title_writer(settings: Settings) -> TitleWriter | None:
     if settings.title_endpoint is None:
         return None
     key = settings.title_key.get_secret_value() if settings.title_key else None
+    from nlp_service.adapters.title_writer import TitleWriter
+
     return TitleWriter(url=settings.title_endpoint, model=settings.title_model, key=key)
 
 

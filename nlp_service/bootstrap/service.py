@@ -35,9 +35,9 @@ from nlp_service.bootstrap.learning import follow_drift
 from nlp_service.bootstrap.parts import (
     job_handlers,
     load_model,
+    load_model_and_language,
     now,
     open_database,
-    open_language,
     open_messages,
     open_mine,
     open_oidc,
@@ -126,7 +126,7 @@ class Served:
 def open_service(settings: Settings) -> Iterator[Service]:
     """Open everything, warmed up; close in reverse order, storing what was answered."""
     metrics = Metrics()
-    model = load_model(settings)
+    model, identify = load_model_and_language(settings)
     first_policy = open_policy(settings, model.taxonomy)
     with ExitStack() as closing:
         database = closing.enter_context(open_database(settings))
@@ -157,7 +157,6 @@ def open_service(settings: Settings) -> Iterator[Service]:
             )
         )
         jobs = _run_jobs(settings, database, mine, closing)
-        identify = open_language(settings, model)
         yield Service(
             settings=settings,
             metrics=metrics,

@@ -21,6 +21,7 @@ LATIN_NEIGHBOURS = ("it", "nl", "pl", "tr", "ms", "tl", "ro", "sv", "da", "no", 
 CYRILLIC_NEIGHBOURS = ("uk", "be", "bg", "sr", "mk", "kk", "mn", "ky", "tg", "tt")
 ARABIC_NEIGHBOURS = ("fa", "ur", "ps", "ug")
 DEVANAGARI_NEIGHBOURS = ("hi", "mr", "ne")
+NEIGHBOURS = (*LATIN_NEIGHBOURS, *CYRILLIC_NEIGHBOURS, *ARABIC_NEIGHBOURS, *DEVANAGARI_NEIGHBOURS)
 
 _RANGES: Mapping[str, str] = {
     "Han": "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f",

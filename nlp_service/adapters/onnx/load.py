@@ -21,7 +21,7 @@ from nlp_service.core.labelling import FloatArray, ModelIdentity, Scores
 from nlp_service.errors import BundleError
 from nlp_service.ports import Segments
 
-TOKEN_BUDGET = 1024  # padded tokens of one pass in bulk; more gains nothing on a CPU
+TOKEN_BUDGET = 512  # padded tokens of one pass in bulk; beyond, what a layer computes leaves the second-level cache
 BUFFER = 2048  # messages sorted by length together in bulk
 
 
@@ -71,13 +71,16 @@ class OnnxModel:
                 f"its taxonomy.yaml is {taxonomy.fingerprint}: take the file that it was trained with"
             )
         columns = Columns.of_bundle(taxonomy, manifest.embedding_size)
+        with ThreadPoolExecutor(1) as beside:  # the runtime needs no interpreter while it loads
+            session = beside.submit(open_session, folder / "model.onnx", columns)
+            tokenizer = SegmentTokenizer.load(folder / "tokenizer.json", max_tokens=manifest.max_tokens)
         return cls(
             manifest=manifest,
             taxonomy=taxonomy,
             calibration=read_calibration(folder / "calibration.json"),
-            tokenizer=SegmentTokenizer.load(folder / "tokenizer.json", max_tokens=manifest.max_tokens),
+            tokenizer=tokenizer,
             columns=columns,
-            session=open_session(folder / "model.onnx", columns),
+            session=session.result(),
             concurrency=sessions,
         )
 
@@ -122,7 +125,7 @@ class OnnxModel:
 
     def _score(self, readings: Sequence[Reading]) -> Scores:
         windows = [window for reading in readings for window in reading.windows]
-        plan = list(passes(windows, token_budget=TOKEN_BUDGET))
+        plan = list(passes(windows, token_budget=TOKEN_BUDGET, at_once=self.concurrency))
         batches = [[windows[number] for number in numbers] for numbers in plan]
         results = self._pool.map(self.infer, batches) if len(batches) > 1 else map(self.infer, batches)
         packed = np.empty((len(windows), self.columns.total), dtype=np.float32)

@@ -12,15 +12,20 @@ from nlp_service.contract.encode import Window
 from nlp_service.core.labelling import FloatArray
 
 
-def passes(windows: Sequence[Window], *, token_budget: int) -> Iterator[list[int]]:
+def passes(windows: Sequence[Window], *, token_budget: int, at_once: int = 1) -> Iterator[list[int]]:
     """Yield window numbers by pass, longest first, with at most ``token_budget`` padded tokens a pass.
 
-    A window that is longer than the budget gets a pass of its own.
+    A window that is longer than the budget gets a pass of its own. Passes are of one size, and as many as ``at_once``
+    divides where the windows allow it, so that no thread is left with nothing to do while another one finishes.
     """
     order = sorted(range(len(windows)), key=lambda number: -len(windows[number]))
+    tokens = sum(len(window) for window in windows)
+    rounds = max(1, -(-tokens // (token_budget * at_once)))
+    share = min(token_budget, -(-tokens // (rounds * at_once)))
     start = 0
     while start < len(order):
-        rows = max(1, token_budget // len(windows[order[start]]))
+        width = len(windows[order[start]])
+        rows = max(1, min(token_budget // width, -(-share // width)))
         yield order[start : start + rows]
         start += rows
 

@@ -19,8 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from scipy import sparse
-from scipy.cluster.hierarchy import fcluster, linkage
+import scipy  # its parts are imported when first used
 
 from nlp_service.core.labelling import FloatArray
 from nlp_service.core.themes.neighbours import EXACT_LIMIT, IntArray, closest, nearest
@@ -123,7 +122,7 @@ def _partition(placed: FloatArray, options: Options) -> tuple[IntArray, IntArray
     return _merge(smoothed, groups, (options.merge_distance, SUB_DISTANCE * options.merge_distance))
 
 
-def _shared_neighbours(indices: IntArray) -> sparse.csr_matrix:
+def _shared_neighbours(indices: IntArray) -> scipy.sparse.csr_matrix:
     """Return the symmetric graph of neighbours; an edge weighs the Jaccard likeness of the two neighbourhoods."""
     n, k = indices.shape
     own = np.concatenate([np.arange(n)[:, None], indices], axis=1)
@@ -135,14 +134,14 @@ def _shared_neighbours(indices: IntArray) -> sparse.csr_matrix:
         shared = (mine[:, None, :, None] == theirs[:, :, None, :]).any(axis=3).sum(axis=2)
         weights[start : start + step] = shared / (2.0 * (k + 1) - shared)
     pointers = np.arange(0, n * k + 1, k)
-    graph = sparse.csr_matrix((weights.ravel(), indices.ravel().astype(np.int32), pointers), shape=(n, n))
+    graph = scipy.sparse.csr_matrix((weights.ravel(), indices.ravel().astype(np.int32), pointers), shape=(n, n))
     graph.sum_duplicates()
     graph.setdiag(0)
     graph.eliminate_zeros()
-    return sparse.csr_matrix(graph.maximum(graph.T))
+    return scipy.sparse.csr_matrix(graph.maximum(graph.T))
 
 
-def _communities(graph: sparse.csr_matrix, seed: int) -> IntArray:
+def _communities(graph: scipy.sparse.csr_matrix, seed: int) -> IntArray:
     """Return the community of each row, numbered by first appearance."""
     from sknetwork.clustering import Louvain
 
@@ -164,12 +163,12 @@ def _renumber(labels: IntArray) -> IntArray:
 def _smooth(x: FloatArray, indices: IntArray, cosines: FloatArray) -> FloatArray:
     """Move each row half-way to the mean of its neighbours, a few times."""
     n, k = indices.shape
-    graph = sparse.csr_matrix(
+    graph = scipy.sparse.csr_matrix(
         (np.maximum(cosines, 0).ravel(), indices.ravel().astype(np.int32), np.arange(0, n * k + 1, k)), shape=(n, n)
     )
-    graph = sparse.csr_matrix(graph.maximum(graph.T))
-    scale = sparse.diags(1.0 / np.maximum(np.asarray(graph.sum(axis=1)).ravel(), 1e-9).astype(np.float32))
-    step = sparse.csr_matrix(scale @ graph)
+    graph = scipy.sparse.csr_matrix(graph.maximum(graph.T))
+    scale = scipy.sparse.diags(1.0 / np.maximum(np.asarray(graph.sum(axis=1)).ravel(), 1e-9).astype(np.float32))
+    step = scipy.sparse.csr_matrix(scale @ graph)
     for _ in range(_SMOOTHING):
         x = unit(0.5 * x + 0.5 * (step @ x))
     return x
@@ -180,15 +179,16 @@ def _merge(x: FloatArray, groups: IntArray, distances: tuple[float, float]) -> t
     centroids = _centroids(x, groups, np.ones(len(x), dtype=np.float32), int(groups.max()) + 1)
     if len(centroids) < 2:
         return groups, groups
-    tree = linkage(centroids, "average", metric="cosine")
-    coarse, fine = (fcluster(np.clip(tree, 0, None), t=cut, criterion="distance")[groups] for cut in distances)
+    tree = scipy.cluster.hierarchy.linkage(centroids, "average", metric="cosine")
+    cut_at = scipy.cluster.hierarchy.fcluster
+    coarse, fine = (cut_at(np.clip(tree, 0, None), t=cut, criterion="distance")[groups] for cut in distances)
     return _renumber(coarse.astype(np.int64)), _renumber(fine.astype(np.int64))
 
 
 def _centroids(x: FloatArray, labels: IntArray, weights: FloatArray, groups: int) -> FloatArray:
     """Unit centroids (groups, d) of the rows with a label; rows labelled -1 are left out."""
     kept = labels >= 0
-    membership = sparse.csr_matrix(
+    membership = scipy.sparse.csr_matrix(
         (weights[kept], (labels[kept], np.flatnonzero(kept))), shape=(groups, len(x)), dtype=np.float32
     )
     return unit(np.asarray(membership @ x, dtype=np.float32))

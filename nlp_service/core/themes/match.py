@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linear_sum_assignment
+import scipy  # its parts are imported when first used
 
 from nlp_service.core.labelling import FloatArray
 
@@ -54,7 +54,9 @@ def match(known: Sequence[Known], found: Sequence[Found]) -> Matching:
     """
     identity: list[str | None] = [None] * len(found)
     likeness = _likeness(known, found)
-    rows, columns = linear_sum_assignment(-likeness) if likeness.size else (np.zeros(0, int), np.zeros(0, int))
+    rows, columns = (
+        scipy.optimize.linear_sum_assignment(-likeness) if likeness.size else (np.zeros(0, int), np.zeros(0, int))
+    )
     for row, column in zip(rows, columns, strict=True):
         if likeness[row, column] >= SAME:
             identity[column] = known[row].id

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
+import scipy  # its parts are imported when first used
 
 from nlp_service.core.themes import statistics
 from nlp_service.core.themes.feedback import Bools, Feedback
@@ -95,7 +95,7 @@ def _best_span(counts: npt.NDArray[np.float64], totals: npt.NDArray[np.float64])
     for length in range(1, LONGEST_HOURS + 1):
         ring = np.arange(168)[:, None] + np.arange(length)
         inside, exposure = counts[ring % 168].sum(axis=1), totals[ring % 168].sum(axis=1)
-        p = special.betainc(np.maximum(inside, 1), whole - inside + 1, np.minimum(exposure / feedback, 1.0))
+        p = scipy.special.betainc(np.maximum(inside, 1), whole - inside + 1, np.minimum(exposure / feedback, 1.0))
         p = np.where(inside >= LEAST_MESSAGES, p, 1.0)
         start = int(p.argmin())
         if best is None or p[start] < best[0]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
+import scipy  # its parts are imported when first used
 
 from nlp_service.core.themes.values import Interval
 
@@ -20,8 +20,8 @@ def share(count: float, total: float) -> Interval:
     """Return count / total with its Jeffreys interval (Brown, Cai and DasGupta 2001)."""
     if total <= 0:
         return Interval(value=0.0, low=0.0, high=1.0)
-    low = 0.0 if count <= 0 else float(special.betaincinv(count + 0.5, total - count + 0.5, 0.025))
-    high = 1.0 if count >= total else float(special.betaincinv(count + 0.5, total - count + 0.5, 0.975))
+    low = 0.0 if count <= 0 else float(scipy.special.betaincinv(count + 0.5, total - count + 0.5, 0.025))
+    high = 1.0 if count >= total else float(scipy.special.betaincinv(count + 0.5, total - count + 0.5, 0.975))
     value = count / total
     return Interval(value=value, low=min(low, value), high=max(high, value))
 
@@ -125,9 +125,9 @@ def tail(count: int, mean: float, variance: float) -> float:
     if mean <= 0:
         return 0.0
     if variance <= mean * (1 + 1e-9):
-        return float(special.gammainc(count, mean))
+        return float(scipy.special.gammainc(count, mean))
     probability = mean / variance
-    return float(special.betainc(count, mean * probability / (1 - probability), 1 - probability))
+    return float(scipy.special.betainc(count, mean * probability / (1 - probability), 1 - probability))
 
 
 def _hypergeometric_tail(least: int, population: int, marked: int, drawn: int) -> float:
@@ -139,4 +139,4 @@ def _hypergeometric_tail(least: int, population: int, marked: int, drawn: int) -
 
 def _log_choose(n: npt.ArrayLike, k: npt.ArrayLike) -> npt.NDArray[np.float64]:
     n, k = np.asarray(n, dtype=np.float64), np.asarray(k, dtype=np.float64)
-    return np.asarray(special.gammaln(n + 1) - special.gammaln(k + 1) - special.gammaln(n - k + 1))
+    return np.asarray(scipy.special.gammaln(n + 1) - scipy.special.gammaln(k + 1) - scipy.special.gammaln(n - k + 1))
