@@ -52,7 +52,7 @@ def read_model(languages: Collection[str]) -> Any:
         arrays["ptc"].reshape(-1, len(codes))[:, columns],
         small["pc"][columns],
         [codes[place] for place in columns],
-        memoryview(arrays["nextmove"]),
+        arrays["nextmove"].data,
         array("i", small["out_feat"].tolist()),
         norm_probs=True,
         tk_row=array("H", small["nextmove_row"].tolist()),
