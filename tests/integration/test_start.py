@@ -17,7 +17,6 @@ HEAVY = (
     "sknetwork",
     "rjieba",
     "alembic",
-    "joserfc",
     "pyarrow",
     "ray",
 )
