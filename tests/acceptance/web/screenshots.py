@@ -1,6 +1,6 @@
 """Take the screenshots of docs/screenshots from a running service that holds messages and themes.
 
-python -m tests.acceptance.web.screenshots http://127.0.0.1:8080
+python -m tests.acceptance.web.screenshots http://127.0.0.1:8080 [overview models …]
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from shutil import which
 from playwright.sync_api import Page, sync_playwright
 
 TARGET = Path(__file__).parents[3] / "docs" / "screenshots"
-LOOKS = {"desk": (1440, "light"), "phone": (390, "dark")}
+LOOKS = {"desk": (1440, "light"), "dark": (1440, "dark"), "phone": (390, "dark")}
 SHOTS = (
     ("overview", "zh", "desk"),
+    ("overview", "en", "dark"),
     ("overview", "en", "phone"),
     ("themes", "zh", "desk"),
     ("theme", "en", "desk"),
@@ -24,11 +25,15 @@ SHOTS = (
     ("review", "en", "phone"),
     ("policy", "en", "desk"),
     ("models", "en", "desk"),
+    ("subscriptions", "zh", "desk"),
+    ("subscriptions/new", "en", "desk"),
+    ("subscriptions/new", "zh", "phone"),
     ("deliveries", "zh", "desk"),
+    ("sign-in", "en", "desk"),
     ("jobs", "en", "desk"),
 )
 LOCALES = {"zh": "zh-CN", "en": "en-GB"}
-HEIGHTS = {"desk": 1000, "phone": 1100}
+HEIGHTS = {"desk": 1000, "dark": 1300, "phone": 1100}
 
 
 def prepare(page: Page, name: str) -> None:
@@ -47,13 +52,13 @@ def prepare(page: Page, name: str) -> None:
         page.evaluate("scrollTo(0, 0)")
 
 
-def main(url: str) -> None:
+def main(url: str, *names: str) -> None:
     TARGET.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=which("chromium"), args=["--no-sandbox", "--disable-background-networking", "--disable-gpu"]
         )
-        for name, language, look in SHOTS:
+        for name, language, look in [shot for shot in SHOTS if not names or shot[0] in names]:
             width, scheme = LOOKS[look]
             page = browser.new_page(
                 viewport={"width": width, "height": HEIGHTS[look]},
@@ -64,10 +69,10 @@ def main(url: str) -> None:
             page.goto(f"{url}/ui/{'themes' if name == 'theme' else name}")
             prepare(page, name)
             page.wait_for_timeout(400)
-            page.screenshot(path=TARGET / f"{name}-{language}-{look}.png")
+            page.screenshot(path=TARGET / f"{name.replace('/', '-')}-{language}-{look}.png")
             page.close()
         browser.close()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

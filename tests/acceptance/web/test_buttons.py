@@ -37,7 +37,7 @@ def test_a_dead_delivery_is_sent_again(site: Site, open_page: Callable[..., Page
     _until(page, f"{site.url}/ui/deliveries?state=dead", "Send all dead ones again")
     assert serious_faults(page) == []
     page.get_by_role("row").filter(has_text="down").get_by_role("link").first.click()
-    page.get_by_role("cell", name="500").wait_for()
+    page.get_by_role("cell", name="500", exact=True).wait_for()
     page.get_by_role("button", name="Send again").click()
     receivers.wait_for("/down", 2)
     first, second = receivers.of("/down")
