@@ -2,11 +2,17 @@
 # The serving image: no torch, no compiler, not root; the file system can be read-only except /data.
 FROM python:3.12-slim-bookworm AS build
 WORKDIR /build
+COPY requirements requirements
+# Every file that is installed is pinned by its hash; nothing is resolved here.
+RUN python -m venv /opt/nlp-service \
+    && /opt/nlp-service/bin/pip install --no-cache-dir --require-hashes -r requirements/serve.lock \
+    && python -m venv /opt/build \
+    && /opt/build/bin/pip install --no-cache-dir --require-hashes -r requirements/build.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY nlp_service nlp_service
 COPY corpora/demo corpora/demo
-RUN python -m venv /opt/nlp-service \
-    && /opt/nlp-service/bin/pip install --no-cache-dir .
+RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \
+    && /opt/nlp-service/bin/pip install --no-cache-dir --no-deps --no-index /wheels/*.whl
 
 FROM python:3.12-slim-bookworm AS serve
 RUN useradd --system --uid 10001 --home-dir /data --create-home nlp

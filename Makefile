@@ -4,7 +4,7 @@ SERVE_VENV := .venv
 TEST_VENV := .venv-test
 CORPORA ?= ../shared/corpora
 
-.PHONY: reference bench-retraining serve test browser lint train quality bench bench-delivery soak clean bench-relabel soak-relabel bench-themes bench-pages
+.PHONY: reference bench-retraining serve test browser lint train quality bench bench-delivery soak clean bench-relabel soak-relabel bench-themes bench-pages lock audit sbom
 
 $(SERVE_VENV)/.done: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version) if sys.version_info < (3, 11) else None'
@@ -70,5 +70,27 @@ bench-pages: $(TEST_VENV)/.done  ## every page with 1,000,000 stored labellings,
 reference: $(TEST_VENV)/.done  ## the pages of docs/reference that the code itself knows; a test says when they are stale
 	$(TEST_VENV)/bin/python docs/reference/make.py
 
+UV ?= uv
+LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
+lock:  ## pin every dependency by its hash, newest versions that pyproject.toml allows
+	$(LOCK) --upgrade pyproject.toml --output-file requirements/serve.lock
+	$(LOCK) --upgrade pyproject.toml --extra train --extra test --constraint requirements/serve.lock --output-file requirements/test.lock
+	echo hatchling | $(LOCK) --upgrade - --output-file requirements/build.lock
+	printf 'cyclonedx-bom\npip-audit\n' | $(LOCK) --upgrade - --output-file requirements/supply.lock
+
+.venv-supply/.done: requirements/supply.lock
+	$(PYTHON) -m venv .venv-supply
+	.venv-supply/bin/pip install --quiet --require-hashes -r requirements/supply.lock
+	touch $@
+
+audit: .venv-supply/.done  ## known weaknesses of what is locked; what cannot be looked up fails
+	.venv-supply/bin/pip-audit --strict --require-hashes --disable-pip --progress-spinner off -r requirements/serve.lock \
+	  || { echo "audit: a weakness is listed above, or the index of weaknesses was not reached: then nothing was audited"; exit 1; }
+
+sbom: .venv-supply/.done  ## a CycloneDX list of what the image installs
+	.venv-supply/bin/cyclonedx-py requirements --output-reproducible --pyproject pyproject.toml --mc-type application \
+	  --sv 1.6 --output-file requirements/sbom.cdx.json requirements/serve.lock
+	$(PYTHON) requirements/trim_sbom.py requirements/sbom.cdx.json
+
 clean:
-	rm -rf $(SERVE_VENV) $(TEST_VENV) .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(SERVE_VENV) $(TEST_VENV) .venv-supply .mypy_cache .ruff_cache .pytest_cache
