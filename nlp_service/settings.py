@@ -79,6 +79,9 @@ class Settings(BaseSettings):
         "training", description="What weeks are held against: what the model was trained on, or the eight weeks before."
     )
     time_zone: str = Field("Asia/Shanghai", description="IANA time zone in which the pages show times.")
+    traces_endpoint: str | None = Field(
+        None, description="OTLP/HTTP address for traces, e.g. http://collector:4318/v1/traces; needs the extra otel."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     log_format: Literal["console", "json"] = Field("console", description="json: one object a line, for collectors.")
 

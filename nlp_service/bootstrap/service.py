@@ -28,6 +28,7 @@ from nlp_service.adapters.oidc_sign_in import OidcSignIn
 from nlp_service.adapters.policy_in_force import PolicyInForce
 from nlp_service.adapters.registry import Registry
 from nlp_service.adapters.themes_index import ThemeIndex
+from nlp_service.adapters.traces import Traces
 from nlp_service.adapters.watching import Watcher
 from nlp_service.adapters.words import word_spans
 from nlp_service.bootstrap.delivery import Delivery, serve_delivery
@@ -86,6 +87,7 @@ class Service:
     policies: Policies
     policy: PolicyInForce
     reports: Reports
+    traces: Traces | None  # None: switched off
     review: Review
     drift: WatchDrift
 
@@ -174,6 +176,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
             policies=Policies(database),
             policy=policy,
             reports=Reports(database),
+            traces=_open_traces(settings, closing),
             explain=Explain(scorer=batcher, words=word_spans, examples=lambda: served.examples),
             themes=themes,
             steer=steer,
@@ -188,6 +191,14 @@ def _keep_house(settings: Settings, database: Database, closing: ExitStack) -> N
     for keeper in (Housekeeping(Retention(database), retention_rules(settings)), Folding(database)):
         keeper.start()
         closing.callback(keeper.close)
+
+
+def _open_traces(settings: Settings, closing: ExitStack) -> Traces | None:
+    if settings.traces_endpoint is None:
+        return None
+    traces = Traces.open(settings.traces_endpoint)
+    closing.callback(traces.close)
+    return traces
 
 
 def _open_gate(settings: Settings, keys: Keys) -> Gate:

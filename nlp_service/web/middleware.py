@@ -48,14 +48,15 @@ class RequestContext:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         started = time.perf_counter()
-        status = 500
-        begun = False
+        traces = scope["app"].state.service.traces
+        span = traces.begin(scope["method"], Headers(scope=scope)) if traces else None
+        status, begun, timing = 500, False, ""
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal status, begun
+            nonlocal status, begun, timing
             if message["type"] == "http.response.start":
-                status, begun = message["status"], True
                 headers = MutableHeaders(scope=message)
+                status, begun, timing = message["status"], True, headers.get("server-timing", "")
                 headers["X-Request-Id"] = request_id
                 for name, value in _SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
@@ -74,6 +75,10 @@ class RequestContext:
             metrics: Metrics = scope["app"].state.service.metrics
             metrics.requests.labels(path, str(status)).inc()
             metrics.latency.labels(path).observe(seconds)
+            if traces and span:
+                traces.end(
+                    span, method=scope["method"], route=path, status=status, request_id=request_id, timing=timing
+                )
             _log.debug("request", method=scope["method"], route=path, status=status, ms=round(seconds * 1000, 2))
 
 
