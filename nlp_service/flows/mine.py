@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -19,12 +20,14 @@ from nlp_service.core.themes.judged import as_people_say
 from nlp_service.core.themes.mining import Mined, Setting, mine
 from nlp_service.core.themes.name import Segment
 from nlp_service.core.themes.values import Name
-from nlp_service.errors import Conflict
+from nlp_service.errors import Conflict, StorageUnavailable
 from nlp_service.ports import JobContext, MessageStore, ThemeStore
 from nlp_service.ports.review import CorrectionStore
 
 LEASE = "themes.mine"
-LEASE_FOR = timedelta(minutes=30)  # a run that died frees its lease after this
+LEASE_FOR = timedelta(minutes=2)  # a run that died frees its lease after this; one that lives prolongs it
+BEAT_SECONDS = 20.0
+TURN_SECONDS = 2.0  # between looks whether the run of another process has ended
 REPORTED = timedelta(days=7)
 PAST = timedelta(days=56)  # read before the window: the history that growth and fixes are held against
 
@@ -67,16 +70,31 @@ class Mine:
         """Run over a window, the last seven days by default, with the model that labelled most of it.
 
         Raises:
-            Conflict: somebody else is mining.
+            Conflict: somebody else is mining, or took over because this process seemed gone; nothing is stored.
         """
         at = self.now()
         window = window or Window(start=at - REPORTED, end=at)
-        if not self.themes.acquire(LEASE, holder=self.holder, until=at + LEASE_FOR):
+        if not self._take_lease():
             raise Conflict("themes are being mined right now: wait for that run to end")
+        ended = threading.Event()
+        heart = threading.Thread(target=self._hold_lease, args=(ended,), name="lease of mining", daemon=True)
+        heart.start()
         try:
             return self._run(window, model, at)
         finally:
+            ended.set()
+            heart.join(5)
             self.themes.release(LEASE, holder=self.holder)
+
+    def _take_lease(self) -> bool:
+        return self.themes.acquire(LEASE, holder=self.holder, until=self.now() + LEASE_FOR)
+
+    def _hold_lease(self, ended: threading.Event) -> None:
+        while not ended.wait(BEAT_SECONDS):
+            try:
+                self._take_lease()
+            except StorageUnavailable:
+                continue  # the next beat may reach the database; a lease lost meanwhile shows before the commit
 
     def _run(self, window: Window, model: ModelIdentity | None, at: datetime) -> Mining:
         read = Window(start=window.start - PAST, end=window.end)
@@ -95,6 +113,8 @@ class Mine:
         )
         before = replace(self.themes.before(model, read), people=people)
         mined = self._titled(mine(messages, embeddings, before, setting, self.segment))
+        if not self._take_lease():  # this process stood still, or a clock jumped
+            raise Conflict("another process took mining over: its run counts, this one is not stored")
         return Mining(mined=mined, events=self.themes.commit(mined, read_at=at))
 
     def _titled(self, mined: Mined) -> Mined:
@@ -146,7 +166,17 @@ class MineJob:
         at = self.mine.now()
         days = int(context.job.params.get("days", REPORTED.days))
         context.check()
-        context.report(0, unit="messages", note="mining")
-        mining = self.mine(window=Window(start=at - timedelta(days=days), end=at))
+        mining = self._in_turn(context, Window(start=at - timedelta(days=days), end=at))
         context.report(mining.mined.messages, mining.mined.messages, unit="messages")
         return mining.summary()
+
+    def _in_turn(self, context: JobContext, window: Window) -> Mining:
+        """Mine once no other run is under way; a queued job is not lost because another came first."""
+        while True:
+            context.check()
+            context.report(0, unit="messages", note="mining")
+            try:
+                return self.mine(window=window)
+            except Conflict as exc:
+                context.report(0, unit="messages", note=str(exc))
+                threading.Event().wait(TURN_SECONDS)
