@@ -101,12 +101,17 @@ def queue_fields(entry: ReviewEntry, place: int, at: datetime) -> dict[str, Any]
         "place": place,
         "score": entry.score,
         "department": entry.department,
-        "reasons": [[reason.kind, round(reason.strength, 4), reason.because] for reason in entry.reasons],
+        "reasons": [
+            [reason.kind, round(reason.strength, 4), reason.because, dict(reason.figures)] for reason in entry.reasons
+        ],
         "filled_at": at,
     }
 
 
 def _queued(row: Row[Any]) -> QueuedEntry:
-    reasons = tuple(ReviewReason(kind=kind, strength=strength, because=why) for kind, strength, why in row.reasons)
+    reasons = tuple(
+        ReviewReason(kind=kind, strength=strength, because=why, figures=figures)
+        for kind, strength, why, figures in row.reasons
+    )
     entry = ReviewEntry(message_id=row.message_id, department=row.department, score=row.score, reasons=reasons)
     return QueuedEntry(entry=entry, place=row.place, filled_at=row.filled_at)

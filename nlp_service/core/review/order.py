@@ -114,7 +114,12 @@ def _unsure(message: LabelledMessage) -> ReviewReason | None:
     if message.intent_confidence >= UNSURE_BELOW:
         return None
     because = f"confidence {message.intent_confidence:.2f}"
-    return ReviewReason(kind=LOW_CONFIDENCE, strength=1 - message.intent_confidence / UNSURE_BELOW, because=because)
+    return ReviewReason(
+        kind=LOW_CONFIDENCE,
+        strength=1 - message.intent_confidence / UNSURE_BELOW,
+        because=because,
+        figures={"confidence": message.intent_confidence},
+    )
 
 
 def _differing(
@@ -133,7 +138,8 @@ def _differing(
         return None
     label, weight = max(differ.items(), key=lambda entry: entry[1])
     because = f"{share:.0%} of its {len(others)} neighbours are labelled otherwise, {weight / total:.0%} {label}"
-    return ReviewReason(kind=NEIGHBOURS_DIFFER, strength=share, because=because)
+    figures: dict[str, str | float] = {"share": share, "count": len(others), "label": label, "part": weight / total}
+    return ReviewReason(kind=NEIGHBOURS_DIFFER, strength=share, because=because, figures=figures)
 
 
 def _drift(near: IntArray, recent: Bools) -> dict[int, ReviewReason]:
@@ -152,6 +158,7 @@ def _drift(near: IntArray, recent: Bools) -> dict[int, ReviewReason]:
             kind=DRIFTED_REGION,
             strength=float(min(1.0, z[row] / (2 * DRIFT_Z))),
             because=f"{share[row]:.0%} of its neighbours are recent, {base:.0%} of all messages are",
+            figures={"share": float(share[row]), "usual": base},
         )
         for row in np.flatnonzero(recent & (z >= DRIFT_Z)).tolist()
     }
@@ -162,7 +169,8 @@ def _rare(intent: str, share: float, taught: int) -> ReviewReason | None:
         return None
     strength = (1 - share / RARE_SHARE) * (1 - taught / WELL_TAUGHT)
     because = f"{intent} is {share:.1%} of the messages, people labelled {taught}"
-    return ReviewReason(kind=RARE_LABEL, strength=strength, because=because)
+    figures: dict[str, str | float] = {"label": intent, "share": share, "taught": taught}
+    return ReviewReason(kind=RARE_LABEL, strength=strength, because=because, figures=figures)
 
 
 def disputed_entry(message_id: str, department: str) -> ReviewEntry:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 DISAGREEMENT = "disagreement"  # people differ: a third decides
@@ -18,7 +19,8 @@ SECOND_OPINION = "second_opinion"  # one person spoke: another shows how far peo
 class ReviewReason:
     kind: str  # one of the above
     strength: float  # 0 to 1
-    because: str  # the figures behind it
+    because: str  # the figures behind it, in words
+    figures: Mapping[str, str | float] = field(default_factory=dict)  # the same for a page in another language
 
 
 @dataclass(frozen=True, kw_only=True)

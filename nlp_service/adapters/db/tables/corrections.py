@@ -29,7 +29,7 @@ review_queue = Table(
     Column("place", Integer, nullable=False),  # 0 teaches most
     Column("score", Float, nullable=False),
     Column("department", Word, nullable=False),
-    Column("reasons", Document, nullable=False),  # list of [kind, strength, because]
+    Column("reasons", Document, nullable=False),  # list of [kind, strength, because, figures]
     Column("filled_at", Instant, nullable=False),
     Index(None, "place"),
 )
