@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from nlp_service.adapters.db.corrections import Corrections
 from nlp_service.adapters.db.database import Database
 from nlp_service.adapters.db.review import ReviewQueue
+from nlp_service.adapters.db.themes import Themes
 from nlp_service.adapters.recurring import Recurring
-from nlp_service.bootstrap.parts import now
+from nlp_service.bootstrap.parts import mask_text, now
 from nlp_service.flows.correct import Correct, FillQueue
 from nlp_service.ports import MessageStore, Model
 from nlp_service.settings import Settings
@@ -31,7 +32,14 @@ class Review:
 def open_review(database: Database, messages: MessageStore, model: Callable[[], Model]) -> Review:
     """Put it together; ``model`` is the one that answers at the moment."""
     corrections, queue = Corrections(database), ReviewQueue(database)
-    correct = Correct(messages=messages, corrections=corrections, taxonomy=lambda: model().taxonomy, now=now)
+    correct = Correct(
+        messages=messages,
+        corrections=corrections,
+        taxonomy=lambda: model().taxonomy,
+        find_theme=Themes(database).get,
+        mask=mask_text,
+        now=now,
+    )
     fill = FillQueue(
         messages=messages, corrections=corrections, queue=queue, model=lambda: model().identity, now=now
     )  # fmt: skip

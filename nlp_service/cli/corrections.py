@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from nlp_service.adapters.db.corrections import Corrections
-from nlp_service.bootstrap.parts import now, open_database, open_messages, open_taxonomy
+from nlp_service.adapters.db.themes import Themes
+from nlp_service.bootstrap.parts import mask_text, now, open_database, open_messages, open_taxonomy
 from nlp_service.cli.who import BY
 from nlp_service.core.corrections.values import CorrectedLabels
 from nlp_service.flows.correct import Correct
@@ -29,10 +30,15 @@ def _opened() -> Iterator[tuple[Corrections, Correct]]:
     with open_database(settings) as database:
         corrections = Corrections(database)
         messages = open_messages(settings, database)
-        yield (
-            corrections,
-            Correct(messages=messages, corrections=corrections, taxonomy=lambda: taxonomy, now=now),
+        correct = Correct(
+            messages=messages,
+            corrections=corrections,
+            taxonomy=lambda: taxonomy,
+            find_theme=Themes(database).get,
+            mask=mask_text,
+            now=now,
         )
+        yield corrections, correct
 
 
 @app.command("list")

@@ -13,7 +13,7 @@ import numpy as np
 from nlp_service.contract.taxonomy import Taxonomy
 from nlp_service.core.corrections.check import check_labels
 from nlp_service.core.corrections.settle import Settled, may_resolve, settle, settle_all
-from nlp_service.core.corrections.values import CorrectedLabels, Correction
+from nlp_service.core.corrections.values import NO_THEME, CorrectedLabels, Correction
 from nlp_service.core.labelling import ModelIdentity
 from nlp_service.core.review.order import Known, order
 from nlp_service.core.stored import LabelledPage, StoredMessage, Window
@@ -38,6 +38,8 @@ class Correct:
     messages: MessageStore
     corrections: CorrectionStore
     taxonomy: Callable[[], Taxonomy]
+    find_theme: Callable[[str], object]  # raises NotFound
+    mask: Callable[[str], str]  # hides personal data in what people write
     now: Callable[[], datetime]
 
     def __call__(
@@ -61,15 +63,23 @@ class Correct:
             departments: those whose messages the person may see; None for all.
 
         Raises:
-            NotFound: no such message, or one of another department.
+            NotFound: no such message, or one of another department; no such theme.
             InvalidMessage: a label that the taxonomy does not have.
             Conflict: there is nothing to resolve, or the person is one of those who disagree.
         """
         check_labels(labels, self.taxonomy())
         self.visible(message_id, departments)
+        if labels.theme not in (None, NO_THEME):
+            self.find_theme(str(labels.theme))
         made = Correction(
-            id=0, message_id=message_id, by=by, at=self.now(), labels=labels, why=why, resolves=resolves
-        )  # fmt: skip
+            id=0,
+            message_id=message_id,
+            by=by,
+            at=self.now(),
+            labels=labels,
+            why=self.mask(why),
+            resolves=resolves,
+        )
         after = self.corrections.add(made, check=may_resolve if resolves else None)
         return after[-1], settle(after)
 

@@ -52,7 +52,7 @@ class CorrectionIn(BaseModel):
 
     message_id: str = Field(min_length=1, max_length=200, description="The message's id.")
     labels: LabelsIn = Field(description="What the person judged.")
-    why: str = Field("", max_length=2000, description="The person's reason; keep personal data out of it.")
+    why: str = Field("", max_length=2000, description="The person's reason; personal data in it is masked.")
     reviewer: str | None = Field(
         None, min_length=1, max_length=100, description="Who it was, where one key serves several people."
     )

@@ -15,10 +15,12 @@ from nlp_service.adapters.db.database import Database
 from nlp_service.adapters.db.messages import Messages
 from nlp_service.adapters.db.review import ReviewQueue
 from nlp_service.adapters.db.tables import corrections, review_queue
+from nlp_service.adapters.db.themes import Themes
 from nlp_service.contract.taxonomy import Taxonomy
 from nlp_service.core.audit import pseudonym
 from nlp_service.core.corrections.values import CorrectedLabels
 from nlp_service.core.labelling import LabelConfidence, Labelling
+from nlp_service.core.privacy import find_pii, mask
 from nlp_service.core.stored import Window
 from nlp_service.errors import Conflict, InvalidMessage, NotFound
 from nlp_service.flows.correct import Correct, FillQueue
@@ -40,7 +42,12 @@ class Desk:
         self.messages = Messages(database, mask=str)
         self.corrections, self.queue = Corrections(database), ReviewQueue(database)
         self.correct = Correct(
-            messages=self.messages, corrections=self.corrections, taxonomy=lambda: taxonomy, now=self.clock
+            messages=self.messages,
+            corrections=self.corrections,
+            taxonomy=lambda: taxonomy,
+            find_theme=Themes(database).get,
+            mask=lambda text: mask(text, find_pii(text)),
+            now=self.clock,
         )
         self.fill = FillQueue(
             messages=self.messages,
@@ -73,7 +80,7 @@ def desk(database: Database, taxonomy: Taxonomy) -> Desk:
 
 
 def test_corrections_are_kept_settled_and_told(desk: Desk) -> None:
-    _, settled = desk.correct("m-0", DELAY, by="key a", why="寄丢了")
+    _, settled = desk.correct("m-0", DELAY, by="key a", why="寄丢了，打13800138000")
     assert settled.fields["intent"].state == "single"
     _, settled = desk.correct("m-0", USAGE, by="key b")
     assert settled.disputed == ("intent",)
@@ -86,7 +93,7 @@ def test_corrections_are_kept_settled_and_told(desk: Desk) -> None:
     page = desk.corrections.page(message_id="m-0")
     assert [entry.by for entry in page] == ["key c", "key b", "key a"]
     assert page[0] == made
-    assert page[2].labels == DELAY
+    assert (page[2].labels, page[2].why) == (DELAY, "寄丢了，打[手机]")
     assert [entry.by for entry in desk.corrections.page(by="key b")] == ["key b"]
     assert desk.corrections.page(departments={"finance"}) == ()
     assert len(desk.corrections.page(departments={"tech_support"}, before=made.id)) == 2
@@ -105,6 +112,8 @@ def test_what_cannot_be_is_refused(desk: Desk) -> None:
         desk.correct("m-1", CorrectedLabels(intent="delivery_dely"), by="key a")
     with pytest.raises(Conflict, match="nobody disagrees"):
         desk.correct("m-1", DELAY, by="key a", resolves=True)
+    with pytest.raises(NotFound, match="no theme 'thm_absent'"):
+        desk.correct("m-1", CorrectedLabels(theme="thm_absent"), by="key a")
     assert desk.corrections.page() == ()
 
 

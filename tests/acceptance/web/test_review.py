@@ -117,6 +117,12 @@ def test_a_third_person_decides_where_two_differ(desk: Site, open_page: Callable
     newest = corrections(desk, message_id=message)[0]
     assert (newest["resolves"], newest["labels"]) == (True, {"intent": "invoice"})
 
+    desk.keys["reader"] = desk.make_key("reader", Scope.READ)
+    answer = httpx.get(f"{desk.url}/models/0.0.1/precision", headers=bearer(desk, "reader"), timeout=60)
+    found = answer.raise_for_status().json()
+    assert sum(item["judged"] for item in found["corrected"] if item["head"] == "intent") >= 1
+    assert (found["sample"], found["measured"]) == (0, [])  # far too few to be measured by
+
 
 def test_the_desk_page_has_no_serious_fault(desk: Site, open_page: Callable[..., Page]) -> None:
     page = open_page(scheme="dark")

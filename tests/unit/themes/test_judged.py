@@ -9,10 +9,12 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from nlp_service.core.corrections.values import NO_THEME, CorrectedLabels
+from nlp_service.core.labelling import ModelIdentity
 from nlp_service.core.stored import LabelledMessage, Window
 from nlp_service.core.themes.feedback import Feedback
 from nlp_service.core.themes.judged import as_people_say, judge
 from nlp_service.core.themes.measure import measure
+from nlp_service.core.themes.mining import Before, Setting, mine
 from tests.streams import Planted, draw
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
@@ -28,6 +30,41 @@ def week() -> tuple[Feedback, Window]:
         for row, said in enumerate(stream.messages)
     ]
     return Feedback.of(messages), Window(start=START, end=START + timedelta(days=7))
+
+
+def segment(text: str, _language: str) -> list[str]:
+    return [text[start : start + 2] for start in range(0, len(text), 2)]
+
+
+def test_a_run_of_mining_corrects_the_share_of_its_themes() -> None:
+    """People say of a random 200 that half of the theme's messages belong to none."""
+    stream = draw([MANUAL], start=START, days=21, per_day=60, seed=4)
+    messages = [
+        replace(said, text_hash=hashlib.md5(f"{row}".encode()).hexdigest()) for row, said in enumerate(stream.messages)
+    ]
+    end = START + timedelta(days=21)
+    setting = Setting(
+        window=Window(start=end - timedelta(days=7), end=end),
+        model=ModelIdentity(name="feedback", version="1.0.0"),
+        routes={"product_usage": "tech_support"},
+        scope_threshold=0.9,
+        run_id="run",
+    )
+    first = mine(messages, stream.embeddings, Before(), setting, segment)
+    theme = next(theme for theme in first.themes if "说明书" in theme.title)
+    members = {member.message_id: member.theme_id for member in first.members}
+    recent = sorted((m for m in messages if m.occurred_at >= setting.window.start), key=lambda m: m.text_hash)[:200]
+    people = {}
+    for number, message in enumerate(recent):
+        own = members.get(message.message_id, NO_THEME)
+        people[message.message_id] = CorrectedLabels(theme=NO_THEME if own == theme.id and number % 2 else own)
+    before = Before(themes=first.themes, anchors=first.anchors, members=members, space=first.space, people=people)
+    again = mine(messages, stream.embeddings, before, setting, segment)
+    measured = next(found.measure for found in again.themes if found.id == theme.id)
+    assert measured is not None
+    assert measured.corrected_share is not None
+    assert measured.corrected_share.value < 0.7 * measured.share.value
+    assert measured.corrected_share.high < measured.share.value
 
 
 def in_random_order(feedback: Feedback) -> list[LabelledMessage]:
