@@ -91,7 +91,7 @@ class Corrections:
         Args:
             message_id: only of this message.
             by: only of this person.
-            departments: only of messages that a model routed to one of these; None for no limit.
+            departments: only of messages routed to one of these by their current labelling; None for no limit.
             before: id that the page before ended with.
             limit: at most so many.
         """
@@ -103,8 +103,10 @@ class Corrections:
         if before is not None:
             query = query.where(corrections.c.id < before)
         if departments is not None:
-            routed = labellings.c.department.in_(sorted(departments))
-            query = query.where(exists().where(labellings.c.message_id == corrections.c.message_id, routed))
+            newest = select(func.max(labellings.c.id)).where(labellings.c.message_id == corrections.c.message_id)
+            current = labellings.alias("current")
+            routed = current.c.department.in_(sorted(departments))
+            query = query.where(exists().where(current.c.id == newest.scalar_subquery(), routed))
         return tuple(_correction(row) for row in self._rows(query))
 
     def everything(self, *, page: int = PAGE) -> Iterator[tuple[Correction, ...]]:
