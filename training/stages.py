@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import random
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -27,6 +28,7 @@ from training.encoder import EncoderWeights, load_encoder, load_pretrained, save
 from training.export import export
 from training.hub import load_from_hub
 from training.loop import Rates, load_checkpoint, save_checkpoint, seed_everything
+from training.mapped import split_weights
 from training.measure import label_of, predict
 from training.model import Encoder, MultiTask, head_sizes
 from training.onnx_model import OnnxModel
@@ -224,7 +226,7 @@ def run_wide(run: Run) -> None:
 
 
 def run_export(run: Run) -> None:
-    """Export to ONNX with the parity check; leaves bundle/model.onnx."""
+    """Export to ONNX with the parity check; leaves bundle/model.onnx and the weights beside it."""
     if (run.bundle / "model.onnx").is_file():
         return
     bundle.copy_inputs(run.bundle, run.taxonomy_path, run.weights.tokenizer)
@@ -232,10 +234,11 @@ def run_export(run: Run) -> None:
     rng = random.Random(run.recipe.seed)
     texts = rng.sample(run.data.validation, min(PARITY_TEXTS, len(run.data.validation)))
     ranges = rng.sample(run.data.main, min(RANGE_TEXTS, len(run.data.main)))
-    part = run.bundle / "model.onnx.part"
     kind = run.recipe.quantisation
-    export(model, run.weights, part, kind=kind, ranges=run.tokens(ranges), texts=run.tokens(texts))
-    part.replace(run.bundle / "model.onnx")
+    with tempfile.TemporaryDirectory() as folder:
+        whole = Path(folder) / "whole.onnx"
+        export(model, run.weights, whole, kind=kind, ranges=run.tokens(ranges), texts=run.tokens(texts))
+        split_weights(whole, run.bundle)
 
 
 def trained_model(run: Run) -> MultiTask:

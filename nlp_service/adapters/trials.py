@@ -12,7 +12,8 @@ from nlp_service.contract.bundle import Manifest
 from nlp_service.core.trial.values import PROMOTE
 
 FOLDER = "trials"
-_DECIDES = ("model.onnx", "calibration.json", "tokenizer.json", "taxonomy.yaml")  # of two bundles, what an answer needs
+# Of two bundles, what an answer needs; one whose weights lie in the graph has no file of them.
+_DECIDES = ("model.onnx", "model.onnx.data", "calibration.json", "tokenizer.json", "taxonomy.yaml")
 
 
 def same_model(one: Manifest, other: Manifest) -> bool:
