@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from nlp_service.adapters.erasure_marks import erased_corpora, read_marks
 from nlp_service.adapters.trials import Trials
 from nlp_service.contract.bundle import Manifest, read_accepted, read_manifest, verify_files
 from nlp_service.errors import BundleError, Conflict, NotFound
@@ -25,6 +26,7 @@ class Version:
     folder: Path
     manifest: Manifest
     accepted: bool
+    trained_on_erased: tuple[str, ...] = ()  # its corpora that hold messages removed at a customer's wish
 
     @property
     def id(self) -> str:
@@ -58,11 +60,18 @@ class Registry:
     def versions(self) -> tuple[Version, ...]:
         """Return every complete bundle, ordered by name and version."""
         accepted = self._accepted_folder()
+        marks = read_marks(self._models)
         found = []
         for path in sorted(self._models.glob("*/manifest.json")):
             folder = path.parent
             manifest = read_manifest(folder)
-            found.append(Version(folder=folder, manifest=manifest, accepted=folder.resolve() == accepted))
+            version = Version(
+                folder=folder,
+                manifest=manifest,
+                accepted=folder.resolve() == accepted,
+                trained_on_erased=erased_corpora(manifest, marks),
+            )
+            found.append(version)
         return tuple(sorted(found, key=lambda version: (version.manifest.name, _ordinal(version.manifest.version))))
 
     def find(self, version: str) -> Version:

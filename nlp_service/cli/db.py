@@ -15,7 +15,10 @@ from nlp_service.adapters.db.audit import AuditLog
 from nlp_service.adapters.db.customers import Customers
 from nlp_service.adapters.db.migrations import run as migrations
 from nlp_service.adapters.db.retention import Retention
-from nlp_service.bootstrap.parts import open_database, open_sealer, retention_rules
+from nlp_service.adapters.erasure_marks import mark
+from nlp_service.adapters.registry import Registry
+from nlp_service.bootstrap.parts import now, open_database, open_sealer, retention_rules
+from nlp_service.contract.corpus import read_records
 from nlp_service.errors import Conflict
 from nlp_service.settings import Settings
 
@@ -114,6 +117,27 @@ def export_customer(customer_id: str = typer.Argument(help="The hub's customer i
     with open_database(settings) as database:
         exported = Customers(database, sealer=open_sealer(settings)).export(customer_id, by=BY)
     sys.stdout.write(orjson.dumps(exported, option=orjson.OPT_INDENT_2).decode() + "\n")
+
+
+@app.command("mark-erased")
+def mark_erased(corpora: list[Path] = typer.Argument(help="Corpus files that were made from stored messages.")) -> None:
+    """Say which corpora hold messages removed since, and mark the models trained on them (`nlp-service models list`).
+
+    Example: nlp-service db mark-erased corpora/corrections.jsonl
+    """
+    settings = Settings()
+    with open_database(settings) as database:
+        customers = Customers(database)
+        for path in corpora:
+            ids = [record.id for record in read_records(path) if record.id]
+            erased = customers.erased_among(ids)
+            if erased:
+                mark(settings.models, path, erased=len(erased), at=now())
+            Console().print(f"{path}: {len(erased)} of {len(ids)} messages were removed", soft_wrap=True)
+    for version in Registry(settings.models).versions():
+        if version.trained_on_erased:
+            named = ", ".join(version.trained_on_erased)
+            Console().print(f"model {version.id} was trained on {named}: train it again without them", soft_wrap=True)
 
 
 @app.command("erase-customer")

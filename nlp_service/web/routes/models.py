@@ -26,6 +26,7 @@ class VersionOut(BaseModel):
     created_at: str = Field(description="When it was made, ISO 8601.")
     languages: list[str] = Field(description="ISO 639-1 codes served.")
     metrics: dict[str, Any] = Field(description="Figures that training measured.")
+    trained_on_erased: list[str] = Field(description="Its corpora that hold messages removed at a customer's wish.")
 
     @classmethod
     def of(cls, version: Version) -> VersionOut:
@@ -37,6 +38,7 @@ class VersionOut(BaseModel):
             created_at=manifest.created_at,
             languages=list(manifest.languages),
             metrics=dict(version.metrics),
+            trained_on_erased=list(version.trained_on_erased),
         )
 
 
