@@ -16,7 +16,7 @@ from tests.acceptance.server import ROOT, Served, command, environment, serve
 # Probes, the description, the front door and the files of the pages; the way back, where a signature is the right.
 OPEN = {
     "/healthz", "/readyz", "/metrics", "/openapi.json", "/", "/static",
-    "/ui/sign-in", "/ui/sign-out", "/ui/preferences",
+    "/ui/sign-in", "/ui/sign-out", "/ui/preferences", "/ui/sign-in/oidc", "/ui/sign-in/oidc/callback",
     "/inbound/links/{token}", "/inbound/webhook/{key}", "/inbound/slack/{key}",
 }  # fmt: skip
 
