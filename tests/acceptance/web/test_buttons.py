@@ -36,6 +36,10 @@ def test_a_dead_delivery_is_sent_again(site: Site, open_page: Callable[..., Page
     receivers.scripted["POST /down"] = [(200, "{}")]
     _until(page, f"{site.url}/ui/deliveries?state=dead", "Send all dead ones again")
     assert serious_faults(page) == []
+    page.get_by_role("link", name="Open it").click()  # its last attempt failed, so that it was switched off
+    page.get_by_role("button", name="Resume").click()
+    page.get_by_text("It is sent to again.").wait_for()
+    page.goto(f"{site.url}/ui/deliveries?state=dead")
     page.get_by_role("row").filter(has_text="down").get_by_role("link").first.click()
     page.get_by_role("cell", name="500", exact=True).wait_for()
     page.get_by_role("button", name="Send again").click()
@@ -90,7 +94,7 @@ def test_a_model_is_promoted_and_rolled_back_by_typing_it(site: Site, open_page:
             page.get_by_role("alert").filter(has_text="never held against the accepted model").wait_for()
     page.get_by_role("status").filter(has_text="tests-0.0.2").wait_for()
     assert serious_faults(page) == []
-    page.get_by_label("Type the version tests-0.0.1").fill("tests-0.0.1")
+    page.get_by_label("Type the version tests-0.0.1 to go back to it").fill("tests-0.0.1")
     page.get_by_role("button", name="Roll back").click()
     page.get_by_role("status").filter(has_text="tests-0.0.1").wait_for()
     expect(page.get_by_text("rolled back from tests-0.0.2")).to_be_visible()
