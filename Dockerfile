@@ -8,7 +8,7 @@ RUN python -m venv /opt/nlp-service \
     && /opt/nlp-service/bin/pip install --no-cache-dir --require-hashes -r requirements/serve.lock \
     && python -m venv /opt/build \
     && /opt/build/bin/pip install --no-cache-dir --require-hashes -r requirements/build.lock
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE NOTICE.md ./
 COPY nlp_service nlp_service
 COPY corpora/demo corpora/demo
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \
@@ -38,7 +38,7 @@ CMD ["serve"]
 # Training needs torch; build it with --target train.
 FROM serve AS train
 USER root
-COPY pyproject.toml README.md LICENSE /src/
+COPY pyproject.toml README.md LICENSE NOTICE.md /src/
 COPY nlp_service /src/nlp_service
 COPY training /src/training
 COPY corpora /src/corpora

@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from typing import Any
 import pytest
 import typer
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from nlp_service.cli.main import app
 from nlp_service.settings import Settings
@@ -94,3 +97,13 @@ def _check(root: Any, words: list[str], where: str) -> None:
     known = {name for param in command.params for name in (*param.opts, *param.secondary_opts)} | {"--help"}
     given = {word.split("=")[0] for word in words if re.match(r"--?[a-z]", word)}
     assert given <= known, f"{where}: {' '.join(words[:2])} has no option {given - known}"
+
+
+def test_notices_name_what_we_ask_for() -> None:
+    notices = (ROOT / "NOTICE.md").read_text(encoding="utf-8")
+    named = dict(re.findall(r"(?m)^\| \[?([a-z0-9-]+)\]?(?:\([^)]*\))? \| ([^|]+) \|$", notices))
+    with (ROOT / "pyproject.toml").open("rb") as stream:
+        asked = {canonicalize_name(Requirement(text).name) for text in tomllib.load(stream)["project"]["dependencies"]}
+    assert asked <= set(named), "run python docs/reference/notices.py"
+    assert "not stated" not in named.values()
+    assert "GPL" not in notices.replace("LGPL", "")
