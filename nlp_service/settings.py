@@ -75,6 +75,10 @@ class Settings(BaseSettings):
     review_queue_seconds: float = Field(
         900.0, gt=0, description="Seconds between fillings of the review queue; each compares some 5,000 messages."
     )
+    training_jobs: bool = Field(False, description="Let POST /training-jobs start training here; takes all cores.")
+    training_corpora: Path | None = Field(None, description="Folder whose files POST /training-jobs may name.")
+    training_folder: Path = Field(Path(), description="Checkout of the repository whose training package is run.")
+    training_runs: Path = Field(Path("data/training"), description="Where training keeps runs that can go on.")
     drift_reference: Literal["training", "past"] = Field(
         "training", description="What weeks are held against: what the model was trained on, or the eight weeks before."
     )

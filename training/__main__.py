@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 
 from nlp_service.errors import ConfigurationError, NlpServiceError
-from training import evaluate, stages, taxonomies
+from training import evaluate, onward, stages, taxonomies
 from training.loop import SHARED_MEMORY
 from training.recipe import load_recipe
 from training.stages import Run
@@ -88,6 +88,7 @@ def parser() -> argparse.ArgumentParser:
             "--workers", type=int, default=1, help="processes of one thread that train together; for shared cores"
         )
     commands.add_parser("evaluate", help="Every quality figure of a bundle.", add_help=False)
+    commands.add_parser("onward", help="Go on from a bundle with new messages.", add_help=False)
     commands.add_parser("taxonomy", help="A taxonomy for somebody else's corpus.", add_help=False)
     return top
 
@@ -120,6 +121,12 @@ def main(arguments: list[str] | None = None) -> int:
         return evaluate.main(given[1:])
     if given[:1] == ["taxonomy"]:
         return taxonomies.main(given[1:])
+    if given[:1] == ["onward"]:
+        try:
+            return onward.main(given[1:])
+        except (NlpServiceError, FileNotFoundError) as exc:
+            print(f"error: {exc}", file=sys.stderr)
+            return 2
     options = parser().parse_args(given)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
     if options.threads:

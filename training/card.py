@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -10,6 +11,7 @@ from typing import Any
 
 from matplotlib import figure
 
+from nlp_service import __version__
 from nlp_service.contract.bundle import file_hash
 from nlp_service.contract.taxonomy import Taxonomy
 from training.data.assemble import TrainingData
@@ -35,9 +37,20 @@ def hashes(corpora: Path, repository: Path, recipe: DataRecipe) -> dict[str, str
     """SHA-256 of every training file that the recipe read."""
     files = {name: corpora / name / "train.jsonl" for name in (*recipe.service, *recipe.sets, *recipe.pretrain_sets)}
     files |= {f"{name} (dialogues)": corpora / name / "dialogues.jsonl" for name in recipe.dialogues}
+    files |= {f"file {Path(path).name}": Path(path) for path in recipe.files}
     files |= {f"own/{name}": repository / "own" / f"{name}.jsonl" for name in recipe.own}
     files |= {f"annotations/{name}": repository / "annotations" / f"{name}.jsonl" for name in recipe.annotations}
     return {name: file_hash(path)[:16] for name, path in sorted(files.items()) if path.is_file()}
+
+
+def revision() -> str:
+    """Return what the code was: the release, and the commit where the checkout is one."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return __version__
+    return f"{__version__} {found.stdout.strip()}"
 
 
 def render(

@@ -21,6 +21,8 @@ class DataRecipe:
     outside_label: str | None = None  # an intent value that means out of scope, e.g. "oos"
     annotations: tuple[str, ...] = ()  # files of corpora/annotations, joined with the text of their sets
     own: tuple[str, ...] = ()  # files of corpora/own
+    own_limit: int | None = None  # at most so many of our own messages, drawn by hash; None for all
+    files: tuple[str, ...] = ()  # further files in the corpus format, by path
     own_repeats: int = 1  # how often our own messages are seen in an epoch
     sets: Mapping[str, int | None] = field(default_factory=dict)  # public set -> examples an epoch, null for all
     dialogues: tuple[str, ...] = ()  # whole conversations, for pre-training

@@ -7,7 +7,7 @@ import logging
 import random
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -298,6 +298,8 @@ def complete(run: Run) -> None:
         "seed": run.recipe.seed,
         "parent": run.parent.name if run.parent else "intfloat/multilingual-e5-small",
         "sources": sources,
+        "code": card.revision(),
+        "parameters": asdict(run.recipe.train),
     }
     lineage["metrics"] = {entry["name"]: entry["value"] for entry in report.get("figures", ())[:KEY_FIGURES]}
     lineage["reliability"] = report.get("reliability", [])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -105,6 +106,31 @@ class Registry:
         self._point(chosen)
         self._tell(promotion)
         return promotion
+
+    def add(self, bundle: Path) -> Version:
+        """Take a trained bundle in as a candidate; raises Conflict where the version exists with other files."""
+        manifest = read_manifest(bundle)
+        verify_files(bundle, manifest)
+        folder = self._models / f"{manifest.name}-{manifest.version}"
+        if (folder / "manifest.json").is_file():
+            if read_manifest(folder).files != manifest.files:
+                raise Conflict(f"model {folder.name} exists with other files: train another version")
+        elif bundle.resolve() != folder.resolve():
+            part = folder.with_name(f".{folder.name}.part")
+            shutil.rmtree(part, ignore_errors=True)
+            shutil.copytree(bundle, part)
+            part.replace(folder)
+        return Version(folder=folder, manifest=manifest, accepted=False)
+
+    def next_version(self, version: str) -> str:
+        """Return the first number after ``version`` that no bundle has: 1.2.0 becomes 1.2.1."""
+        taken = {known.manifest.version for known in self.versions()}
+        *front, last = version.split(".")
+        number = int(last) if last.isdigit() else 0
+        while True:
+            number += 1
+            if (candidate := ".".join([*front, str(number)])) not in taken:
+                return candidate
 
     def objection(self, chosen: Version) -> str | None:
         """Return why the gate does not let a version serve, None where it does.

@@ -1,11 +1,13 @@
-"""Learning on, put together: drift, and trials of candidates."""
+"""Learning on, put together: drift, training, and trials of candidates."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from nlp_service.adapters.batching import Batcher
 from nlp_service.adapters.bundle_process import BundleProcess
@@ -13,10 +15,11 @@ from nlp_service.adapters.db.database import Database
 from nlp_service.adapters.db.drift import DriftWeeks
 from nlp_service.adapters.metrics import Metrics
 from nlp_service.adapters.periodic import Periodic
-from nlp_service.adapters.registry import Registry
+from nlp_service.adapters.registry import Registry, Version
+from nlp_service.adapters.train_process import TrainOrder, TrainProcess
 from nlp_service.adapters.trials import Trials, same_model
 from nlp_service.bootstrap.parts import now, open_policy, passed_on, queue_event
-from nlp_service.contract.bundle import Manifest, read_accepted, read_manifest
+from nlp_service.contract.bundle import Manifest, file_hash, read_accepted, read_manifest
 from nlp_service.contract.calibration import read_calibration
 from nlp_service.contract.corpus import Record, read_records
 from nlp_service.contract.robustness import read_robustness
@@ -24,11 +27,13 @@ from nlp_service.contract.taxonomy import load_taxonomy
 from nlp_service.core.drift import ALERT, WATCH, DriftReport
 from nlp_service.core.trial.limits import default_limits, load_limits
 from nlp_service.errors import CorpusError, NotFound, PolicyError
+from nlp_service.flows.train_job import TrainJob
 from nlp_service.flows.try_candidate import Side, Tried, TryCandidate
 from nlp_service.flows.watch_drift import WatchDrift, values
 from nlp_service.ports import DescribedModel
 from nlp_service.settings import Settings
 
+JOB_NICENESS = 10
 DRIFT_FIRST, DRIFT_EVERY = 120.0, 3600.0  # seconds after the start, and between looks
 DRIFT_STATES = {WATCH: 1, ALERT: 2}
 
@@ -122,6 +127,90 @@ def try_candidate(
     )
     Trials(settings.models).keep(ours.manifest, theirs.manifest, tried.data)
     return tried
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    version: Version
+    holdout: Path  # labelled messages that nothing was trained on
+
+
+def train(
+    settings: Settings,
+    corpora: tuple[Path, ...],
+    *,
+    out: Path | None = None,
+    public_sets: Path | None = None,
+    recipe: Path | None = None,
+    changes: tuple[str, ...] = (),
+    say: Callable[[str], None] = lambda _: None,
+    check: Callable[[], None] = lambda: None,
+    niceness: int = 0,
+) -> Trained:
+    """Train a candidate from the accepted model and take it in.
+
+    Raises:
+        ConfigurationError: the train extra or the training package is not there.
+        CorpusError: a corpus does not exist.
+        JobError: training failed; the same call goes on where it was.
+    """
+    process = TrainProcess(settings.training_folder, niceness=niceness)
+    process.require()
+    missing = [str(path) for path in corpora if not path.is_file()]
+    if missing:
+        raise CorpusError(f"corpus {', '.join(missing)} does not exist")
+    parent = find_bundle(settings, None)
+    registry = Registry(settings.models)
+    run = out or settings.training_runs / _run_name(parent, corpora, changes)
+    bundle = process.run(
+        TrainOrder(
+            corpora=corpora,
+            parent=parent.folder,
+            out=run,
+            version=_candidate_version(run, registry, parent),
+            changes=changes,
+            public_sets=public_sets,
+            recipe=recipe,
+        ),
+        say=say,
+        check=check,
+    )
+    return Trained(version=registry.add(bundle), holdout=run / "holdout.jsonl")
+
+
+def train_job(settings: Settings) -> TrainJob:
+    """Return what carries out training jobs, with lower priority than the answers to customers."""
+
+    def run(params: Mapping[str, Any], *, say: Callable[[str], None], check: Callable[[], None]) -> Mapping[str, Any]:
+        trained = train(
+            settings,
+            tuple(Path(path) for path in params["corpora"]),
+            changes=tuple(params.get("changes", ())),
+            say=say,
+            check=check,
+            niceness=JOB_NICENESS,
+        )
+        metrics = dict(trained.version.metrics)
+        return {"version": trained.version.manifest.version, "holdout": str(trained.holdout), "metrics": metrics}
+
+    return TrainJob(train=run)
+
+
+def _run_name(parent: Found, corpora: Sequence[Path], changes: Sequence[str]) -> str:
+    """Name a run by what goes into it, so that the same command finds it again."""
+    parts = [parent.id, *(file_hash(path) for path in corpora), *changes]
+    return f"{parent.id}-{hashlib.sha256(chr(10).join(parts).encode()).hexdigest()[:10]}"
+
+
+def _candidate_version(run: Path, registry: Registry, parent: Found) -> str:
+    """Return the version that a run began with, a free one for a new run."""
+    kept = run / "version.txt"
+    if kept.is_file():
+        return kept.read_text(encoding="utf-8").strip()
+    run.mkdir(parents=True, exist_ok=True)
+    version = registry.next_version(parent.manifest.version)
+    kept.write_text(version + "\n", encoding="utf-8")
+    return version
 
 
 def read_sets(files: Sequence[Path]) -> dict[str, list[Record]]:

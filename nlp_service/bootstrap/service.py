@@ -32,7 +32,7 @@ from nlp_service.adapters.traces import Traces
 from nlp_service.adapters.watching import Watcher
 from nlp_service.adapters.words import word_spans
 from nlp_service.bootstrap.delivery import Delivery, serve_delivery
-from nlp_service.bootstrap.learning import follow_drift
+from nlp_service.bootstrap.learning import follow_drift, train_job
 from nlp_service.bootstrap.parts import (
     job_handlers,
     load_model,
@@ -245,4 +245,8 @@ def _run_jobs(settings: Settings, database: Database, mine: Mine, closing: ExitS
     runner = JobRunner(jobs, {**job_handlers(settings), "mine": MineJob(mine=mine)}, now=now)
     closing.callback(runner.close)
     runner.start()
+    if settings.training_jobs:  # beside the others: half an hour of training must not hold them up
+        trainer = JobRunner(jobs, {"train": train_job(settings)}, now=now)
+        closing.callback(trainer.close)
+        trainer.start()
     return jobs

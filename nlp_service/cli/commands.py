@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "deliveries": ("deliveries", "app"),
     "models": ("models", "app"),
     "corrections": ("corrections", "app"),
+    "train": ("train", "train"),
     "drift": ("drift", "drift"),
     "corpora": ("corpora", "app"),
     "policy": ("policy", "app"),

@@ -28,6 +28,7 @@ from nlp_service.web.routes import (
     policy,
     subscriptions,
     themes,
+    training,
 )
 from nlp_service.web.schemas.problems import Problem
 
@@ -75,6 +76,7 @@ def create_app(settings: Settings, *, opened: Service | None = None) -> FastAPI:
         policy,
         models,
         drift,
+        training,
         personal,
         health,
         subscriptions,

@@ -11,7 +11,7 @@ from nlp_service.contract.taxonomy import Taxonomy
 from nlp_service.errors import CorpusError
 from training.data.annotations import join_annotations
 from training.data.catalogue import SPECS
-from training.data.examples import Example, content_key
+from training.data.examples import Example, bucket, content_key
 from training.data.sets import (
     Heads,
     held_back_keys,
@@ -92,9 +92,12 @@ def assemble(recipe: DataRecipe, folders: Folders, taxonomy: Taxonomy, heads: He
         )
     ]
     labelled += _annotated(recipe, folders, taxonomy)
+    labelled += [example for path in recipe.files for example in read_service(Path(path), taxonomy)]
     forbidden, dialogues = held_back_keys(folders.corpora) if folders.corpora.is_dir() else (set(), set())
     labelled = [e for e in without_texts(labelled, forbidden) if e.group not in dialogues]
     own = [e for name in recipe.own for e in read_service(folders.repository / "own" / f"{name}.jsonl", taxonomy)]
+    if recipe.own_limit is not None:
+        own = sorted(own, key=lambda e: bucket(e.text, 1 << 30, seed="rehearse"))[: recipe.own_limit]
     main, validation = split_validation(labelled, recipe.validation_share)
     own_train, own_validation = split_validation(
         without_texts(own, forbidden), recipe.validation_share / 3 if labelled else recipe.validation_share
