@@ -22,7 +22,7 @@ from nlp_service.contract.corpus import Record, read_records, write_records
 from nlp_service.contract.taxonomy import Taxonomy, load_taxonomy
 from nlp_service.errors import ConfigurationError, CorpusError
 from training import stages
-from training.data.examples import bucket, content_key
+from training.data.examples import bucket, content_key, moved
 from training.data.splits import SHORT
 from training.evaluate import SENTIMENTS, classify
 from training.figures import Row, calibration_error, macro_f1, micro_f1, per_label, reliability, share
@@ -113,7 +113,7 @@ def split(files: Sequence[Path], out: Path, taxonomy: Taxonomy, moves: Mapping[s
     target = out / "corpus" / "new.jsonl"
     if target.is_file():
         return
-    records = [move(record, moves) for path in files for record in read_records(path)]
+    records = [moved(record, moves) for path in files for record in read_records(path)]
     for record in records:
         check(record, taxonomy)
     if len(records) < LEAST:
@@ -128,12 +128,6 @@ def split(files: Sequence[Path], out: Path, taxonomy: Taxonomy, moves: Mapping[s
     write_records(inside, part)
     part.replace(target)
     log.info("%d new messages to learn from, %d held out", len(inside), len(outside))
-
-
-def move(record: Record, moves: Mapping[str, str]) -> Record:
-    """Return the record with renamed and merged intents."""
-    second = moves.get(record.intent2 or "", record.intent2)
-    return replace(record, intent=moves.get(record.intent or "", record.intent), intent2=second)
 
 
 def check(record: Record, taxonomy: Taxonomy) -> None:
@@ -162,7 +156,8 @@ def build(chosen: argparse.Namespace) -> Run:
         for name in recipe.data.own
         if name in parent.languages and (chosen.repository / "own" / f"{name}.jsonl").is_file()
     )
-    data = replace(recipe.data, own=own, files=(str(chosen.out / "corpus" / "new.jsonl"),))
+    moves = json.loads(chosen.moves.read_text(encoding="utf-8")) if chosen.moves else {}
+    data = replace(recipe.data, own=own, files=(str(chosen.out / "corpus" / "new.jsonl"),), moves=moves)
     return Run(
         recipe=replace(recipe, data=data, languages=parent.languages),
         corpora=chosen.corpora,

@@ -21,6 +21,7 @@ class DataRecipe:
     outside_label: str | None = None  # an intent value that means out of scope, e.g. "oos"
     annotations: tuple[str, ...] = ()  # files of corpora/annotations, joined with the text of their sets
     own: tuple[str, ...] = ()  # files of corpora/own
+    moves: Mapping[str, str] = field(default_factory=dict)  # old intent -> today's, for renamed and merged labels
     own_limit: int | None = None  # at most so many of our own messages, drawn by hash; None for all
     files: tuple[str, ...] = ()  # further files in the corpus format, by path
     own_repeats: int = 1  # how often our own messages are seen in an epoch

@@ -22,7 +22,7 @@ from training import bundle, card
 from training.calibrate import calibrate
 from training.data.assemble import Folders, TrainingData, assemble, assemble_pretraining, require_sets
 from training.data.batches import Tokens, tokenise
-from training.data.examples import Example, bucket, from_record
+from training.data.examples import Example, bucket, from_record, moved
 from training.data.sets import Heads, every_text
 from training.encoder import EncoderWeights, load_encoder, load_pretrained, save_encoder
 from training.export import export
@@ -265,6 +265,7 @@ def run_examples(run: Run) -> None:
     records = [record for record in records if record.intent and len(record.text) >= SHORTEST_EXAMPLE]
     if not records:
         return
+    records = [moved(record, run.recipe.data.moves) for record in records]
     examples = [from_record(record, run.taxonomy) for record in records]
     vectors = OnnxModel.load_bundle(run.bundle).run(examples)["embedding"]
     rows = [{"text": record.text, "intent": str(record.intent), "lang": record.lang} for record in records]

@@ -43,6 +43,15 @@ class BundledExamples:
         best = np.argsort(-cosine, kind="stable")[:count]
         return tuple((_example(self._lines[i]), float(cosine[i])) for i in best)
 
+    @property
+    def examples(self) -> tuple[Example, ...]:
+        """All of them, in order; read anew at every call."""
+        return tuple(_example(line) for line in self._lines)
+
+    def vectors(self) -> FloatArray:
+        """Return their unit vectors (n, d)."""
+        return np.asarray(self._vectors / self._norms[:, None], dtype=np.float32)
+
 
 def _example(line: bytes) -> Example:
     row = orjson.loads(line)

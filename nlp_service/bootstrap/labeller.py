@@ -31,13 +31,13 @@ class Labeller:
     def taxonomy(self) -> Taxonomy:
         return self.model.taxonomy
 
-    def label(self, messages: Sequence[Message]) -> list[Labelling]:
-        """Return one labelling per message, in order; no customer history is known."""
+    def label(self, messages: Sequence[Message], histories: Sequence[CustomerHistory] | None = None) -> list[Labelling]:
+        """Return one labelling per message, in order; without histories nothing is known of the customers."""
         if not messages:
             return []
         prepared = [prepare(message, self.identify) for message in messages]
         scores = self.model.score([item.segments for item in prepared])
-        histories = [CustomerHistory(customer_id=message.customer_id) for message in messages]
+        histories = histories or [CustomerHistory(customer_id=message.customer_id) for message in messages]
         at = self.now()
         decided = decide(prepared, scores, histories, self.judge, at=at)
         return [replace(labelling, created_at=at) for labelling in decided]

@@ -3,30 +3,46 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from nlp_service.adapters.batching import Batcher
 from nlp_service.adapters.bundle_process import BundleProcess
 from nlp_service.adapters.db.database import Database
 from nlp_service.adapters.db.drift import DriftWeeks
+from nlp_service.adapters.db.intents import Intents
+from nlp_service.adapters.db.shadows import Shadows
+from nlp_service.adapters.examples import BundledExamples
+from nlp_service.adapters.intent_index import IntentIndex
 from nlp_service.adapters.metrics import Metrics
 from nlp_service.adapters.periodic import Periodic
 from nlp_service.adapters.registry import Registry, Version
+from nlp_service.adapters.shadowing import Label, Shadowing
 from nlp_service.adapters.train_process import TrainOrder, TrainProcess
 from nlp_service.adapters.trials import Trials, same_model
-from nlp_service.bootstrap.parts import now, open_policy, passed_on, queue_event
+from nlp_service.bootstrap.labeller import open_labeller
+from nlp_service.bootstrap.parts import mask_text, now, open_database, open_policy, passed_on, queue_event
 from nlp_service.contract.bundle import Manifest, file_hash, read_accepted, read_manifest
 from nlp_service.contract.calibration import read_calibration
-from nlp_service.contract.corpus import Record, read_records
+from nlp_service.contract.corpus import Record, read_records, write_records
 from nlp_service.contract.robustness import read_robustness
-from nlp_service.contract.taxonomy import load_taxonomy
+from nlp_service.contract.taxonomy import Taxonomy, load_taxonomy
 from nlp_service.core.drift import ALERT, WATCH, DriftReport
+from nlp_service.core.history import CustomerHistory
+from nlp_service.core.label_moves import change_taxonomy, mapping
+from nlp_service.core.labelling import Labelling
+from nlp_service.core.messages import Message
+from nlp_service.core.policy import Policy
+from nlp_service.core.shadow import Shadow
 from nlp_service.core.trial.limits import default_limits, load_limits
-from nlp_service.errors import CorpusError, NotFound, PolicyError
+from nlp_service.errors import Conflict, CorpusError, InputError, NotFound, PolicyError
+from nlp_service.flows.change_intents import ChangeIntents
 from nlp_service.flows.train_job import TrainJob
 from nlp_service.flows.try_candidate import Side, Tried, TryCandidate
 from nlp_service.flows.watch_drift import WatchDrift, values
@@ -34,6 +50,7 @@ from nlp_service.ports import DescribedModel
 from nlp_service.settings import Settings
 
 JOB_NICENESS = 10
+INTENTS_EVERY = 5.0  # seconds
 DRIFT_FIRST, DRIFT_EVERY = 120.0, 3600.0  # seconds after the start, and between looks
 DRIFT_STATES = {WATCH: 1, ALERT: 2}
 
@@ -116,7 +133,10 @@ def try_candidate(
     chosen = default_limits() if limits is None else load_limits(_text(limits), where=str(limits))
     policy = open_policy(settings, load_taxonomy(ours.folder / "taxonomy.yaml"))
     promised = read_calibration(ours.folder / "calibration.json").default_target
-    trial = TryCandidate(limits=chosen, target_accuracy=policy.target_accuracy or promised, now=now, say=say)
+    with open_database(settings) as database:
+        names = mapping(Intents(database).moves())
+    target = policy.target_accuracy or promised
+    trial = TryCandidate(limits=chosen, target_accuracy=target, now=now, say=say, names=names)
     environment = passed_on(settings)
     tried = trial(
         Side(id=ours.id, labeller=BundleProcess(ours.folder, environment=environment)),
@@ -127,6 +147,55 @@ def try_candidate(
     )
     Trials(settings.models).keep(ours.manifest, theirs.manifest, tried.data)
     return tried
+
+
+def open_intents(
+    database: Database, taxonomy: Callable[[], Taxonomy], *, changed: Callable[[], None] = lambda: None
+) -> ChangeIntents:
+    return ChangeIntents(store=Intents(database), taxonomy=taxonomy, mask=mask_text, now=now, changed=changed)
+
+
+def follow_intents(
+    database: Database, batcher: Batcher, examples: Callable[[], BundledExamples | None], closing: ExitStack
+) -> tuple[ChangeIntents, IntentIndex]:
+    """Apply what people change about intents, here at once and within seconds where it was changed elsewhere."""
+    index = IntentIndex(Intents(database), model=lambda: batcher.model, examples=examples)
+    index.refresh()
+    periodic = Periodic("intents", index.refresh, first=INTENTS_EVERY, every=INTENTS_EVERY)
+    closing.callback(periodic.close)
+    periodic.start()
+    return open_intents(database, lambda: batcher.model.taxonomy, changed=index.refresh), index
+
+
+def follow_shadow(
+    settings: Settings, database: Database, policy: Callable[[], Policy], closing: ExitStack
+) -> Shadowing:
+    """Let a candidate label a share of live messages beside the model that answers, where one was started."""
+
+    def load(version: str) -> Label:
+        folder = Registry(settings.models).find(version).folder
+        labeller = open_labeller(settings.model_copy(update={"sessions": 1}), bundle=folder)
+
+        def label(messages: Sequence[Message], histories: Sequence[CustomerHistory]) -> list[Labelling]:
+            judge = replace(labeller.judge, policy=policy())
+            return replace(labeller, judge=judge).label(messages, histories)
+
+        return label
+
+    shadowing = Shadowing(Shadows(database), load=load, now=now)
+    closing.callback(shadowing.close)
+    shadowing.start()
+    return shadowing
+
+
+def start_shadow(settings: Settings, database: Database, version: str, share: float, *, by: str) -> Shadow:
+    """Start a shadow; raises NotFound, Conflict for the accepted model, InputError for a share outside (0, 1]."""
+    if not 0 < share <= 1:
+        raise InputError(f"share {share:g} is not within 0 to 1: write 0.1 for a tenth of the messages")
+    chosen = Registry(settings.models).find(version)
+    if chosen.accepted:
+        raise Conflict(f"model {chosen.id} answers already: a shadow is another version")
+    return Shadows(database).start(chosen.manifest.version, share, by=by, at=now())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,12 +231,15 @@ def train(
     parent = find_bundle(settings, None)
     registry = Registry(settings.models)
     run = out or settings.training_runs / _run_name(parent, corpora, changes)
+    taxonomy, moves, further = _label_changes(settings, run, parent)
     bundle = process.run(
         TrainOrder(
-            corpora=corpora,
+            corpora=(*corpora, *further),
             parent=parent.folder,
             out=run,
             version=_candidate_version(run, registry, parent),
+            taxonomy=taxonomy,
+            moves=moves,
             changes=changes,
             public_sets=public_sets,
             recipe=recipe,
@@ -194,6 +266,27 @@ def train_job(settings: Settings) -> TrainJob:
         return {"version": trained.version.manifest.version, "holdout": str(trained.holdout), "metrics": metrics}
 
     return TrainJob(train=run)
+
+
+def _label_changes(settings: Settings, run: Path, parent: Found) -> tuple[Path | None, Path | None, tuple[Path, ...]]:
+    """Write what people changed about labels into the run, once: (taxonomy, moves, examples of new intents)."""
+    taxonomy, moves, examples = run / "taxonomy.yaml", run / "moves.json", run / "provisional.jsonl"
+    if not moves.is_file():
+        with open_database(settings) as database:
+            store = Intents(database)
+            names, intents = mapping(store.moves()), store.provisional()
+        if not names and not intents:
+            return None, None, ()
+        run.mkdir(parents=True, exist_ok=True)
+        raw = yaml.safe_load((parent.folder / "taxonomy.yaml").read_text(encoding="utf-8"))
+        changed = change_taxonomy(raw, names, intents)
+        taxonomy.write_text(yaml.safe_dump(changed, allow_unicode=True, sort_keys=False), encoding="utf-8")
+        records = [
+            Record(text=text, intent=intent.id, source="provisional") for intent in intents for text in intent.examples
+        ]
+        write_records(records, examples)
+        moves.write_text(json.dumps(names), encoding="utf-8")
+    return taxonomy, moves, (examples,) if examples.stat().st_size else ()
 
 
 def _run_name(parent: Found, corpora: Sequence[Path], changes: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nlp_service.adapters.batching import Batcher
 from nlp_service.adapters.db.audit import AuditLog
@@ -32,7 +32,7 @@ from nlp_service.adapters.traces import Traces
 from nlp_service.adapters.watching import Watcher
 from nlp_service.adapters.words import word_spans
 from nlp_service.bootstrap.delivery import Delivery, serve_delivery
-from nlp_service.bootstrap.learning import follow_drift, train_job
+from nlp_service.bootstrap.learning import follow_drift, follow_intents, follow_shadow, train_job
 from nlp_service.bootstrap.parts import (
     job_handlers,
     load_model,
@@ -53,6 +53,7 @@ from nlp_service.bootstrap.review import Review, serve_review
 from nlp_service.contract.bundle import read_accepted
 from nlp_service.core.policy import Policy, load_policy
 from nlp_service.errors import ConfigurationError
+from nlp_service.flows.change_intents import ChangeIntents
 from nlp_service.flows.classify import Classify
 from nlp_service.flows.explain import Explain
 from nlp_service.flows.jobs import JobRunner
@@ -89,6 +90,7 @@ class Service:
     reports: Reports
     traces: Traces | None  # None: switched off
     review: Review
+    intents: ChangeIntents
     drift: WatchDrift
 
     @property
@@ -143,10 +145,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
         )
         served = _follow_model(settings, batcher, metrics, closing)
         messages = open_messages(settings, database)
-        themes = open_themes(settings, database)
-        index = ThemeIndex(themes, scope_threshold=model.calibration.scope_threshold)
-        closing.callback(index.close)
-        index.start(model.identity)
+        themes, index = _hold_themes(settings, database, model, closing)
         mine = _open_mine(settings, database, messages, themes, model)
         steer = Steer(themes=themes, now=now)
         delivery = closing.enter_context(
@@ -159,6 +158,9 @@ def open_service(settings: Settings) -> Iterator[Service]:
             )
         )
         jobs = _run_jobs(settings, database, mine, closing)
+        intents, changed = follow_intents(database, batcher, lambda: served.examples, closing)
+        live = Classify(scorer=batcher, identify=identify, policy=policy, now=now, store=messages, themes=index)
+        shadow = follow_shadow(settings, database, policy, closing)
         yield Service(
             settings=settings,
             metrics=metrics,
@@ -171,7 +173,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
             gate=_open_gate(settings, keys),
             sign_in=open_sign_in(settings),
             jobs=jobs,
-            classify=Classify(scorer=batcher, identify=identify, policy=policy, now=now, store=messages, themes=index),
+            classify=replace(live, changed=changed.of, watch=shadow.see),
             delivery=delivery,
             policies=Policies(database),
             policy=policy,
@@ -182,8 +184,18 @@ def open_service(settings: Settings) -> Iterator[Service]:
             steer=steer,
             mine=mine,
             review=closing.enter_context(serve_review(settings, database, messages, lambda: batcher.model)),
+            intents=intents,
             drift=follow_drift(settings, database, batcher, metrics, closing),
         )
+
+
+def _hold_themes(settings: Settings, database: Database, model: Model, closing: ExitStack) -> tuple[Themes, ThemeIndex]:
+    """Open the themes and hold them in memory, for matching within the request."""
+    themes = open_themes(settings, database)
+    index = ThemeIndex(themes, scope_threshold=model.calibration.scope_threshold)
+    closing.callback(index.close)
+    index.start(model.identity)
+    return themes, index
 
 
 def _keep_house(settings: Settings, database: Database, closing: ExitStack) -> None:

@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "models": ("models", "app"),
     "corrections": ("corrections", "app"),
     "train": ("train", "train"),
+    "intents": ("intents", "app"),
     "drift": ("drift", "drift"),
     "corpora": ("corpora", "app"),
     "policy": ("policy", "app"),

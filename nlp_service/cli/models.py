@@ -9,15 +9,19 @@ from rich.console import Console
 from rich.table import Table
 
 from nlp_service.adapters.db.audit import AuditLog
+from nlp_service.adapters.db.shadows import Shadows
 from nlp_service.adapters.registry import Promotion, Registry, Version
+from nlp_service.bootstrap.learning import start_shadow
 from nlp_service.bootstrap.parts import now, open_database
 from nlp_service.cli.gate import gate
 from nlp_service.cli.who import BY
 from nlp_service.core.audit import AuditEntry
+from nlp_service.core.shadow import compare
 from nlp_service.settings import Settings
 
 app = typer.Typer(help="List model versions, compare, promote and roll back.", no_args_is_help=True)
 app.command("gate")(gate)
+MOVES = 8  # shown of each head
 
 
 def _registry() -> Registry:
@@ -86,6 +90,47 @@ def promote(
         entry = AuditEntry(at=now(), actor=BY, action="model.promote", subject=promotion.version, detail=detail)
         AuditLog(database).record(entry).result()
     _print(promotion)
+
+
+@app.command("shadow")
+def shadow(
+    version: str = typer.Argument(help="Version to try, or off."),
+    share: float = typer.Option(0.1, "--share", help="Of the messages, 0 to 1; each costs a second pass."),
+) -> None:
+    """Let a version label a share of live messages too; its answers are stored and compared, never sent.
+
+    Example: nlp-service models shadow 1.1.0 --share 0.1
+    """
+    settings = Settings()
+    with open_database(settings) as database:
+        if version == "off":
+            Shadows(database).stop(by=BY, at=now())
+            Console().print("the shadow is off; what it said stays")
+            return
+        started = start_shadow(settings, database, version, share, by=BY)
+    Console().print(f"{started.version} sees {started.share:.0%} of the messages", highlight=False)
+
+
+@app.command("shadow-report")
+def shadow_report(version: str | None = typer.Argument(None, help="Version; the newest shadow by default.")) -> None:
+    """Compare what was sent with what a shadow said.
+
+    Example: nlp-service models shadow-report
+    """
+    with open_database(Settings()) as database:
+        newest = Shadows(database).newest(version)
+        found = compare(Shadows(database).answers(newest))
+    console = Console()
+    console.print(f"{newest.version}: {found['messages']} messages", highlight=False)
+    table = Table("head", "equal answers")
+    for head, value in found["agreement"].items():
+        table.add_row(head, f"{value:.1%}")
+    console.print(table)
+    moves = Table("head", "sent", "shadow", "messages")
+    for head, rows in found["moves"].items():
+        for row in rows[:MOVES]:
+            moves.add_row(head, row["sent"], row["shadow"], str(row["messages"]))
+    console.print(moves)
 
 
 @app.command("rollback")

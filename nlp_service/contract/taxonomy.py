@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -47,6 +47,17 @@ class Taxonomy:
     @property
     def departments(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(intent.department for intent in self.intents.values()))
+
+    def intent(self, identifier: str) -> Intent:
+        """Return an intent; one that is no longer known, such as a provisional one that was removed, counts as other.
+
+        Stored labellings outlive the labels of today.
+        """
+        known = self.intents.get(identifier)
+        if known is not None:
+            return known
+        other = self.intents.get("other") or list(self.intents.values())[-1]
+        return replace(other, id=identifier, names={})
 
     def name(self, identifier: str, language: str = "zh") -> str:
         """Return the display name, falling back to Chinese, then to the identifier."""

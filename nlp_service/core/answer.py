@@ -12,13 +12,14 @@ from nlp_service.core.labelling import LabelConfidence, Labelling
 def answer(labelling: Labelling, taxonomy: Taxonomy) -> dict[str, Any]:
     """Return JSON-ready data; confidences are rounded to four digits."""
     labels = labelling.labels
-    intent = taxonomy.intents[labels.intent.label]
+    intent = taxonomy.intent(labels.intent.label)
     return {
         "id": labelling.message_id,
         "intent": {
             **_label(labels.intent),
             "name": taxonomy.name(intent.id),
             "group": intent.group,
+            "provisional": labels.provisional,
             "alternatives": _labels(labels.alternatives),
         },
         "sentiment": {

@@ -12,6 +12,7 @@ from nlp_service.contract.inputs import compose
 from nlp_service.contract.script import to_simplified
 from nlp_service.contract.taxonomy import Taxonomy
 from nlp_service.contract.text import has_words
+from nlp_service.core.changed_labels import ChangedLabels
 from nlp_service.core.customers import customer_tags
 from nlp_service.core.history import CustomerHistory
 from nlp_service.core.labelling import Labelling, Language, ModelIdentity, PiiSpan, Scores
@@ -46,6 +47,7 @@ class Judge:
     taxonomy: Taxonomy
     calibration: Calibration
     policy: Policy
+    changed: ChangedLabels | None = None  # labels that people changed since the model was trained
 
 
 def prepare(message: Message, identify: IdentifyLanguage) -> Prepared:
@@ -87,20 +89,23 @@ def decide(
         at: now, aware; the time of messages without one.
     """
     labelled = calibrate(scores, judge.calibration, judge.taxonomy)
+    if judge.changed is not None:
+        labelled = judge.changed.apply(labelled, scores.embedding)
+    taxonomy = judge.taxonomy if judge.changed is None else judge.changed.taxonomy
     promise = judge.calibration.for_target(judge.policy.target_accuracy)
     results = []
     for row, (item, labels, history) in enumerate(zip(prepared, labelled, histories, strict=True)):
         facts = Facts(
             labels=labels, message=item.message, language=item.language, history=history, at=item.message.sent_at or at
         )
-        priority = prioritise(facts, judge.policy, judge.taxonomy)
+        priority = prioritise(facts, judge.policy, taxonomy)
         results.append(
             Labelling(
                 message_id=item.message.id,
                 labels=labels,
                 language=item.language,
                 priority=priority,
-                route=route(facts, priority, judge.policy, judge.taxonomy),
+                route=route(facts, priority, judge.policy, taxonomy),
                 needs_human=abstain(
                     labels,
                     item.language,

@@ -31,7 +31,7 @@ def flat(item: LabelledItem, taxonomy: Taxonomy) -> dict[str, Any]:
         "script": labelling.language.script,
         "intent": labels.intent.label,
         "intent_confidence": round(labels.intent.confidence, 4),
-        "intent_group": taxonomy.intents[labels.intent.label].group,
+        "intent_group": taxonomy.intent(labels.intent.label).group,
         "alternatives": [_pair(entry) for entry in labels.alternatives],
         "sentiment": labels.sentiment.label,
         "sentiment_score": labels.sentiment.score,

@@ -52,6 +52,7 @@ class Labels:
     flags: tuple[LabelConfidence, ...]  # those set
     urgency: LabelConfidence  # the model's priority, a fact that the policy weighs
     out_of_scope: float  # calibrated probability
+    provisional: bool = False  # the intent is one that people added and no model was trained on yet
 
 
 @dataclass(frozen=True, kw_only=True)

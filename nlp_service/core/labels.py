@@ -80,7 +80,9 @@ def abstain(
         reasons.append("unsupported_language")
     if labels.out_of_scope >= scope_threshold:
         reasons.append("out_of_scope")
-    if labels.intent.confidence < threshold:
+    if labels.provisional:  # a handful of examples keeps no promise
+        reasons.append("provisional_intent")
+    elif labels.intent.confidence < threshold:
         reasons.append("low_confidence")
     return tuple(reasons)
 

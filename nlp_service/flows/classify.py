@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from nlp_service.contract.taxonomy import Taxonomy
+from nlp_service.core.changed_labels import ChangedLabels
 from nlp_service.core.decision import IdentifyLanguage, Judge, decide, prepare
 from nlp_service.core.history import CustomerHistory
 from nlp_service.core.labelling import Labelling, ThemeMatch
@@ -15,6 +17,7 @@ from nlp_service.core.messages import Message
 from nlp_service.core.policy import Policy
 from nlp_service.ports import MessageStore, Model, Scorer, ThemeMatcher
 
+Watch = Callable[[Sequence[Message], Sequence[Labelling], Sequence[CustomerHistory]], None]
 HISTORY = timedelta(days=90)  # how far back repeat rules and customer tags look
 
 
@@ -22,11 +25,14 @@ HISTORY = timedelta(days=90)  # how far back repeat rules and customer tags look
 class Classified:
     labellings: list[Labelling]
     model: Model
+    taxonomy: Taxonomy  # the model's, with what people changed since
     stages: Mapping[str, float]  # seconds by stage: queue, tokenise, infer, decide, store
 
 
-def judge_of(model: Model, policy: Policy) -> Judge:
-    return Judge(model=model.identity, taxonomy=model.taxonomy, calibration=model.calibration, policy=policy)
+def judge_of(model: Model, policy: Policy, changed: ChangedLabels | None = None) -> Judge:
+    return Judge(
+        model=model.identity, taxonomy=model.taxonomy, calibration=model.calibration, policy=policy, changed=changed
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +43,8 @@ class Classify:
     now: Callable[[], datetime]
     store: MessageStore | None = None  # None: nothing is kept and no history is known
     themes: ThemeMatcher | None = None
+    watch: Watch = lambda _messages, _labellings, _histories: None  # a shadow; never blocks
+    changed: Callable[[Model], ChangedLabels | None] = lambda _: None  # labels that people changed
 
     async def __call__(self, messages: Sequence[Message]) -> Classified:
         """Return one labelling per message, in order, after they were stored.
@@ -53,7 +61,8 @@ class Classify:
             self.scorer.score([item.segments for item in prepared]), self._histories(messages, at)
         )
         scored_at = time.perf_counter()
-        judge = judge_of(scored.model, self.policy())
+        changed = self.changed(scored.model)
+        judge = judge_of(scored.model, self.policy(), changed)
         labellings = [
             replace(labelling, created_at=at, themes=self._matches(labelling))
             for labelling in decide(prepared, scored.scores, histories, judge, at=at)
@@ -61,13 +70,15 @@ class Classify:
         decided = time.perf_counter()
         if self.store is not None:
             await asyncio.wrap_future(self.store.save(list(zip(messages, labellings, strict=True))))
+            self.watch(messages, labellings, histories)
         stages = {
             "prepare": ready - started,
             **scored.stages,
             "decide": decided - scored_at,
             "store": time.perf_counter() - decided,
         }
-        return Classified(labellings=labellings, model=scored.model, stages=stages)
+        taxonomy = scored.model.taxonomy if changed is None else changed.taxonomy
+        return Classified(labellings=labellings, model=scored.model, taxonomy=taxonomy, stages=stages)
 
     async def _histories(self, messages: Sequence[Message], at: datetime) -> list[CustomerHistory]:
         """Return each message's customer history without the message itself."""

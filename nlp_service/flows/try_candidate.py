@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from nlp_service.core.trial.measures import reliability
 from nlp_service.core.trial.report import as_data, html, markdown
 from nlp_service.core.trial.values import Judged, Limits, RobustnessCase, Verdict
 from nlp_service.core.trial.verdict import Trial, decide
-from nlp_service.ports import BundleLabeller
+from nlp_service.ports.learning import BundleLabeller
 
 Progress = Callable[[str], None]
 
@@ -41,6 +41,7 @@ class TryCandidate:
     target_accuracy: float  # promised on what is answered automatically
     now: Callable[[], datetime]
     say: Progress = lambda _: None
+    names: Mapping[str, str] = field(default_factory=dict)  # old intent -> today's: both models are read in these
 
     def __call__(
         self,
@@ -65,8 +66,9 @@ class TryCandidate:
         self.say(f"labelling {len(asked)} messages with {candidate.id}")
         after, cost_after = candidate.labeller.label(asked)
         names = [name for name in sets for _ in sets[name]]
+        before, after = ([renamed(answer, self.names) for answer in side] for side in (before, after))
         judged = [
-            Judged(set=name, record=record, before=old, after=new)
+            Judged(set=name, record=today(record, self.names), before=old, after=new)
             for name, record, old, new in zip(names, records, before, after, strict=False)
         ]
         robustness = _joined(cases, bases, before[len(records) :], after[len(records) :])
@@ -99,6 +101,17 @@ class TryCandidate:
             markdown=markdown(verdict, about),
             html=html(verdict, about, diagrams),
         )
+
+
+def today(record: Record, names: Mapping[str, str]) -> Record:
+    """Return a labelled message with its intent in today's name."""
+    return replace(record, intent=names.get(record.intent or "", record.intent))
+
+
+def renamed(answer: Mapping[str, Any], names: Mapping[str, str]) -> Mapping[str, Any]:
+    """Return an answer with its intent in today's name."""
+    label = answer["intent"]["label"]
+    return {**answer, "intent": {**answer["intent"], "label": names[label]}} if label in names else answer
 
 
 def _case(case: Mapping[str, Any]) -> Record:

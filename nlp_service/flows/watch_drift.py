@@ -20,7 +20,8 @@ from nlp_service.core.drift import (
     training_reference,
     weeks_before,
 )
-from nlp_service.ports import DescribedModel, DriftStore
+from nlp_service.ports import DescribedModel
+from nlp_service.ports.learning import DriftStore
 
 WEEKS = 12  # looked at and shown
 PAST_WEEKS = 8  # that the past is made of, where it is the reference

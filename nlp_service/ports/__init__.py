@@ -9,14 +9,12 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from nlp_service.contract.calibration import Calibration
-from nlp_service.contract.corpus import Record
 from nlp_service.contract.taxonomy import Taxonomy
 from nlp_service.core.delivery.events import ThemeEvent
 from nlp_service.core.delivery.outcome import Outcome
 from nlp_service.core.delivery.records import Backlog, Claim, Delivery, DeliveryPage, Parcel, Ticket
 from nlp_service.core.delivery.subscriptions import Subscription, Target
 from nlp_service.core.delivery.verdict import Verdict
-from nlp_service.core.drift import DriftWeek, Observed
 from nlp_service.core.history import CustomerHistory
 from nlp_service.core.jobs import Job, JobProgress
 from nlp_service.core.labelling import FloatArray, Labelling, ModelIdentity, Scores, ThemeMatch
@@ -27,7 +25,6 @@ from nlp_service.core.stored import GroupCount, HourCount, LabelledPage, StoredM
 from nlp_service.core.themes.lifecycle import Moved
 from nlp_service.core.themes.mining import Before, Mined
 from nlp_service.core.themes.values import Anchor, Change, Measure, Theme
-from nlp_service.core.trial.values import Cost
 
 Segments = tuple[str, str]  # message, context; as contract.inputs.compose returns them
 
@@ -447,36 +444,4 @@ class JobHandler(Protocol):
 
     def __call__(self, context: JobContext) -> Mapping[str, Any]:
         """Return the result as JSON-ready data; raises NlpServiceError saying why it failed."""
-        ...
-
-
-class BundleLabeller(Protocol):
-    """The service's own labelling with one bundle, apart from the model that serves."""
-
-    def label(self, records: Sequence[Record]) -> tuple[Sequence[Mapping[str, Any]], Cost]:
-        """Return one answer per record, in order, as `nlp-service classify` writes it, and what that cost.
-
-        Raises:
-            JobError: the bundle cannot label them.
-        """
-        ...
-
-
-class DriftStore(Protocol):
-    """Weeks of drift."""
-
-    def observe(self, window: Window, model: ModelIdentity) -> Observed:
-        """Measure a week of a model's stored labellings."""
-        ...
-
-    def weeks(self, model: ModelIdentity, *, limit: int) -> tuple[Observed, ...]:
-        """Return the newest kept weeks, oldest first."""
-        ...
-
-    def keep(self, observed: Observed, model: ModelIdentity, *, at: datetime) -> None:
-        """Store a week, over what was measured of it before."""
-        ...
-
-    def alert(self, model: ModelIdentity, week: DriftWeek, *, reason: str, at: datetime) -> bool:
-        """Raise a week's alert once; False where it was raised already."""
         ...

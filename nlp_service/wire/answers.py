@@ -13,6 +13,7 @@ class LabelOut(BaseModel):
 class IntentOut(LabelOut):
     name: str = Field(description="Display name.", examples=["物流慢与催发货"])
     group: str = Field(description="Group of the intent.", examples=["delivery"])
+    provisional: bool = Field(False, description="Added by people with a few examples; no model was trained on it yet.")
     alternatives: list[LabelOut] = Field(description="Further intents, most probable first.")
 
 
@@ -45,7 +46,8 @@ class RouteOut(BaseModel):
 class NeedsHumanOut(BaseModel):
     value: bool = Field(description="True where a person must look.")
     reasons: list[str] = Field(
-        description="low_confidence, out_of_scope, unsupported_language, unclear_language, no_words."
+        description="low_confidence, provisional_intent, out_of_scope, unsupported_language, unclear_language, "
+        "no_words."
     )
 
 

@@ -48,6 +48,7 @@ PARAMETERS = {
     "version": ("0.0.1",),
     "token": ("a.b",),
     "into": (f"thm_{FOREIGN}",),
+    "intent_id": ("gift_wrap",),
 }
 # Routes where what belongs to several departments may be changed by each of them.
 SHARED = ("thm_shared", "c-shared")

@@ -119,3 +119,32 @@ def test_promoting_the_accepted_or_rolling_back_nothing_is_refused(models: Path)
         registry.rollback(by="test", at=now())
     with pytest.raises(NotFound):
         registry.find("1.2.3")
+
+
+def test_a_shadow_sees_its_share_and_changes_no_answer(models: Path, tmp_path: Path) -> None:
+    settings = {"NLP_SERVICE_MODELS": str(models), "NLP_SERVICE_MODEL_POLL_SECONDS": "0.05"}
+    with serve(tmp_path, **settings) as running:
+        client = running.client
+        assert client.post("/models/0.0.1/shadow", json={"share": 0.5}).status_code == 409
+        assert client.get("/models/shadow").status_code == 404
+        assert client.post("/models/0.0.2/shadow", json={"share": 0.5}).status_code == 201
+        deadline = time.monotonic() + 60
+        sent = 0
+        while not (sent and client.get("/models/shadow").json()["messages"]):
+            body = {"messages": [{"id": f"m-{sent + n}", "text": f"退款到了没 {sent + n}"} for n in range(20)]}
+            for answer in client.post("/classify", json=body).raise_for_status().json()["results"]:
+                assert answer["model"]["version"] == "0.0.1"
+            sent += 20
+            assert time.monotonic() < deadline, "the shadow saw nothing"
+            time.sleep(0.2)
+        report = client.get("/models/shadow").json()
+        assert report["shadow"]["version"] == "0.0.2"
+        assert 0 < report["messages"] < sent
+        assert set(report["agreement"]) == {"intent", "sentiment", "emotion", "priority", "department", "needs_human"}
+        assert client.delete("/models/shadow").status_code == 204
+        assert client.delete("/models/shadow").status_code == 409
+        database = {"NLP_SERVICE_DATABASE": f"sqlite:///{tmp_path / 'service.db'}", "NLP_SERVICE_MODELS": str(models)}
+        shown = subprocess.run(
+            command("models", "shadow-report"), env=environment(**database), capture_output=True, text=True, check=True
+        )
+        assert "0.0.2" in shown.stdout

@@ -92,10 +92,14 @@ def assemble(recipe: DataRecipe, folders: Folders, taxonomy: Taxonomy, heads: He
         )
     ]
     labelled += _annotated(recipe, folders, taxonomy)
-    labelled += [example for path in recipe.files for example in read_service(Path(path), taxonomy)]
+    labelled += [example for path in recipe.files for example in read_service(Path(path), taxonomy, moves=recipe.moves)]
     forbidden, dialogues = held_back_keys(folders.corpora) if folders.corpora.is_dir() else (set(), set())
     labelled = [e for e in without_texts(labelled, forbidden) if e.group not in dialogues]
-    own = [e for name in recipe.own for e in read_service(folders.repository / "own" / f"{name}.jsonl", taxonomy)]
+    own = [
+        e
+        for name in recipe.own
+        for e in read_service(folders.repository / "own" / f"{name}.jsonl", taxonomy, moves=recipe.moves)
+    ]
     if recipe.own_limit is not None:
         own = sorted(own, key=lambda e: bucket(e.text, 1 << 30, seed="rehearse"))[: recipe.own_limit]
     main, validation = split_validation(labelled, recipe.validation_share)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from nlp_service.contract.corpus import Record
 from nlp_service.contract.inputs import compose
@@ -32,6 +32,12 @@ class Example:
     priority: int | None = None
     scope: int | None = None  # 1: no message to a service
     auxiliary: Mapping[str, int] = field(default_factory=dict)  # head name -> class
+
+
+def moved(record: Record, moves: Mapping[str, str]) -> Record:
+    """Return the record with renamed and merged intents in today's names."""
+    second = moves.get(record.intent2 or "", record.intent2)
+    return replace(record, intent=moves.get(record.intent or "", record.intent), intent2=second)
 
 
 def from_record(record: Record, taxonomy: Taxonomy, *, in_scope: bool = True) -> Example:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from nlp_service.contract.inputs import compose
 from nlp_service.contract.taxonomy import Taxonomy
 from nlp_service.errors import CorpusError
 from training.data.catalogue import CLINC_IN_SCOPE, SERVED, SHARED_HEADS, SPECS, SetSpec
-from training.data.examples import COARSE_SENTIMENT, SENTIMENT_STEPS, Example, bucket, content_key, from_record
+from training.data.examples import COARSE_SENTIMENT, SENTIMENT_STEPS, Example, bucket, content_key, from_record, moved
 from training.data.splits import SHORT
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,11 @@ def missing_sets(corpora: Path, names: Sequence[str]) -> list[str]:
 
 
 def read_service(
-    path: Path, taxonomy: Taxonomy, intent_field: str = "intent", outside: str | None = None
+    path: Path,
+    taxonomy: Taxonomy,
+    intent_field: str = "intent",
+    outside: str | None = None,
+    moves: Mapping[str, str] | None = None,
 ) -> list[Example]:
     """Read messages labelled in our own contract, or another corpus whose intents the taxonomy knows.
 
@@ -53,7 +57,7 @@ def read_service(
     for number, row in enumerate(read_jsonl(path), 1):
         intent = row.get(intent_field)
         known = {**row, "intent": None if intent == outside else intent}
-        record = parse_record(known, where=f"{path}:{number}")
+        record = moved(parse_record(known, where=f"{path}:{number}"), moves or {})
         if record.intent is not None and record.intent not in taxonomy.intents:
             raise CorpusError(f"{path}:{number}: intent {record.intent!r} is not in the taxonomy")
         example = from_record(record, taxonomy)

@@ -35,6 +35,7 @@ def encode(labelling: Labelling) -> dict[str, Any]:
         "flags": [_pair(entry) for entry in labels.flags],
         "urgency": _pair(labels.urgency),
         "out_of_scope": labels.out_of_scope,
+        **({"provisional": True} if labels.provisional else {}),
         "language": [language.code, language.script, language.confidence, language.supported],
         "priority": [priority.level, priority.respond_within_minutes],
         "reasons": [[reason.rule, reason.because] for reason in priority.reasons],
@@ -92,6 +93,7 @@ def _labels(document: Mapping[str, Any]) -> Labels:
         flags=tuple(_label(entry) for entry in document["flags"]),
         urgency=_label(document["urgency"]),
         out_of_scope=document["out_of_scope"],
+        provisional=document.get("provisional", False),
     )
 
 

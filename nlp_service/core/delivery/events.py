@@ -75,10 +75,11 @@ def theme_departments(intents: Sequence[str], routes: Mapping[str, str]) -> tupl
     """Return the departments that a theme of these intents concerns, first the one of its first intent.
 
     ``routes`` maps an intent to its default department (the taxonomy's). A theme goes to the team that can remove its
-    cause, which for some intents is not the desk that answers one customer.
+    cause, which for some intents is not the desk that answers one customer. An intent without a route, such as a
+    provisional one, concerns nobody by itself.
     """
-    named = [PRODUCT_TEAM if intent in PRODUCT_TEAM_INTENTS else routes[intent] for intent in intents]
-    return tuple(dict.fromkeys(named))
+    named = [PRODUCT_TEAM if intent in PRODUCT_TEAM_INTENTS else routes.get(intent) for intent in intents]
+    return tuple(dict.fromkeys(name for name in named if name is not None))
 
 
 def trend(growth: float | None) -> str:

@@ -41,7 +41,7 @@ def route(facts: Facts, priority: Priority, policy: Policy, taxonomy: Taxonomy) 
         evidence = holds(rule.when, subject, taxonomy)
         if evidence is not None:
             return Route(department=rule.department, reason=f"rule {rule.id}: {_because(rule.because, evidence)}")
-    intent = taxonomy.intents[facts.labels.intent.label]
+    intent = taxonomy.intent(facts.labels.intent.label)
     return Route(department=intent.department, reason=f"intent {intent.id}")
 
 

@@ -63,7 +63,7 @@ async def label(
     return view.part(
         "try_result.html",
         found=found,
-        taxonomy=classified.model.taxonomy,
+        taxonomy=classified.taxonomy,
         milliseconds=sum(classified.stages.values()) * 1000,
         heads=[(head, pieces(explained.text, getattr(explained.explanation, head))) for head in HEADS],
         nearest=explained.nearest,

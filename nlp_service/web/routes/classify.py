@@ -80,7 +80,7 @@ async def classify(
     shown: Sequence[Labelling] = classified.labellings
     if principal.departments is not None:
         shown = await asyncio.to_thread(labellings_seen, service, principal, shown)
-    answers = [answer(labelling, classified.model.taxonomy) for labelling in shown]
+    answers = [answer(labelling, classified.taxonomy) for labelling in shown]
     if explain:
         answers[0]["explanation"] = as_data(await service.explain(given[0]))
     content = orjson.dumps({"results": answers} if batch else answers[0])

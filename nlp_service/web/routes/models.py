@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter, Depends, Path
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from nlp_service.adapters.db.shadows import Shadows
 from nlp_service.adapters.registry import Promotion, Registry, Version
+from nlp_service.bootstrap.learning import start_shadow
 from nlp_service.bootstrap.parts import now
 from nlp_service.core.access import Scope, require_all
 from nlp_service.core.audit import AuditEntry
+from nlp_service.core.shadow import Shadow, compare
 from nlp_service.errors import InvalidMessage
 from nlp_service.web.access import PrincipalDep, needs
 from nlp_service.web.request import ServiceDep
@@ -61,6 +64,39 @@ class PromoteIn(BaseModel):
     force: bool = Field(False, description="Promote although the gate did not pass it; needs a reason.")
 
 
+class ShadowIn(BaseModel):
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"share": 0.1}})
+
+    share: float = Field(gt=0, le=1, description="Of the messages, 0 to 1.", examples=[0.1])
+
+
+class ShadowOut(BaseModel):
+    version: str = Field(description="The version in the shadow.", examples=["1.1.0"])
+    share: float = Field(description="Of the messages.")
+    started_at: AwareDatetime = Field(description="Since when.")
+    started_by: str = Field(description="Who started it.")
+    ended_at: AwareDatetime | None = Field(description="Until when; null while it runs.")
+
+    @classmethod
+    def of(cls, shadow: Shadow) -> ShadowOut:
+        return cls(**{name: getattr(shadow, name) for name in cls.model_fields})
+
+
+class ShadowMoveOut(BaseModel):
+    sent: str = Field(description="What was sent.")
+    shadow: str = Field(description="What the shadow said.")
+    messages: int = Field(description="How often.")
+
+
+class ShadowReportOut(BaseModel):
+    shadow: ShadowOut = Field(description="The newest shadow.")
+    messages: int = Field(description="Messages that both labelled.")
+    agreement: dict[str, float] = Field(description="Share of equal answers by head.")
+    needs_human: dict[str, float] = Field(description="Share handed to people: sent and shadow.")
+    confidence: dict[str, float] = Field(description="Mean confidence of the intent: sent and shadow.")
+    moves: dict[str, list[ShadowMoveOut]] = Field(description="Most frequent differences by head.")
+
+
 @router.get("", summary="The versions of the model")
 def versions(service: ServiceDep) -> list[VersionOut]:
     """Return every complete bundle with its figures; the accepted one is marked."""
@@ -71,6 +107,48 @@ def versions(service: ServiceDep) -> list[VersionOut]:
 def history(service: ServiceDep) -> list[PromotionOut]:
     """Return how the accepted version changed, oldest first."""
     return [PromotionOut(**vars(promotion)) for promotion in _registry(service).history()]
+
+
+@router.post(
+    "/{version}/shadow",
+    status_code=201,
+    summary="Let a version see live messages",
+    responses={
+        404: {"model": Problem, "description": "No such version."},
+        409: {"model": Problem, "description": "It is the one that answers."},
+    },
+)
+def shadow(
+    body: ShadowIn,
+    service: ServiceDep,
+    principal: PrincipalDep,
+    version: str = Path(description="Version to try.", examples=["1.1.0"]),
+) -> ShadowOut:
+    """Label a share of live messages with it too; its answers are stored and compared, never sent."""
+    return ShadowOut.of(start_shadow(service.settings, service.database, version, body.share, by=principal.id))
+
+
+@router.delete(
+    "/shadow",
+    status_code=204,
+    summary="End the shadow",
+    responses={409: {"model": Problem, "description": "None is running."}},
+)
+def shadow_off(service: ServiceDep, principal: PrincipalDep) -> None:
+    """Stop labelling with it; what it said stays."""
+    Shadows(service.database).stop(by=principal.id, at=now())
+
+
+@router.get(
+    "/shadow",
+    summary="How the shadow compares",
+    responses={404: {"model": Problem, "description": "No shadow has run yet."}},
+)
+def shadow_report(service: ServiceDep) -> ShadowReportOut:
+    """Compare what was sent with what the newest shadow said."""
+    shadows = Shadows(service.database)
+    newest = shadows.newest()
+    return ShadowReportOut(shadow=ShadowOut.of(newest), **compare(shadows.answers(newest)))
 
 
 @router.post(
