@@ -13,12 +13,20 @@ from nlp_service.core.trial.values import PROMOTE
 
 FOLDER = "trials"
 # Of two bundles, what an answer needs; one whose weights lie in the graph has no file of them.
-_DECIDES = ("model.onnx", "model.onnx.data", "calibration.json", "tokenizer.json", "taxonomy.yaml")
+_TOLD = (".md", ".svg", ".png")  # files that describe a model and decide nothing
 
 
 def same_model(one: Manifest, other: Manifest) -> bool:
-    """Tell whether two bundles answer alike: the same files but for card and examples."""
-    return all(one.files.get(name) == other.files.get(name) for name in _DECIDES)
+    """Tell whether two bundles answer alike: the same files but for what describes them and the examples."""
+    return _deciding(one) == _deciding(other)
+
+
+def _deciding(manifest: Manifest) -> dict[str, str]:
+    return {
+        name: digest
+        for name, digest in manifest.files.items()
+        if not name.endswith(_TOLD) and not name.startswith("examples.")
+    }
 
 
 class Trials:
