@@ -60,6 +60,14 @@ class Running:
         stat = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
         return (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")  # utime, stime: fields 14 and 15
 
+    def proportional_mb(self) -> float:
+        """The same with pages that processes share counted once among them."""
+        total = 0.0
+        for pid in (self.process.pid, *_children(self.process.pid)):
+            found = re.search(r"^Pss:\s+(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text("utf-8"), re.MULTILINE)
+            total += int(found.group(1)) / 1024 if found else 0.0
+        return round(total, 1)
+
     def peak_mb(self) -> float:
         status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="utf-8")
         found = re.search(r"VmHWM:\s+(\d+) kB", status)
@@ -172,7 +180,10 @@ def main() -> None:
     before = machine()
     with serve(arguments.models, arguments.workers) as running:
         start = {"ready_seconds": running.ready_seconds, "resident_mb": running.resident_mb()}
-        print(f"ready in {start['ready_seconds']} s with {start['resident_mb']} MB")
+        start["proportional_mb"] = running.proportional_mb()
+        print(
+            "ready in {ready_seconds} s with {resident_mb} MB, shared pages once: {proportional_mb} MB".format(**start)
+        )
         loads = asyncio.run(scenarios(running, texts, arguments.seconds))
     results = {"machine": before, "workers": arguments.workers, "start": start, "loads": loads}
     print(f"written to {write_results(arguments.name, results)}")
