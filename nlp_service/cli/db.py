@@ -55,6 +55,16 @@ def backup(target: Path = typer.Argument(help="File to write; it must not exist.
     Console().print(f"{copied.path}: {copied.size / 1e6:.1f} MB at revision {copied.revision}", soft_wrap=True)
 
 
+@app.command("check")
+def check() -> None:
+    """Read every page of a SQLite database and say whether it is whole; the service may go on.
+
+    Example: nlp-service db check
+    """
+    whole = copies.check(Settings().database)
+    Console().print(f"{whole.path}: {whole.size / 1e6:.1f} MB at revision {whole.revision}, whole", soft_wrap=True)
+
+
 @app.command("restore")
 def restore(source: Path = typer.Argument(help="A backup.")) -> None:
     """Put a backup in the database's place while the service is stopped; what stood there is kept beside it.

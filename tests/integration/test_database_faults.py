@@ -9,14 +9,17 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, text
 
+from nlp_service.adapters.db.backup import check
 from nlp_service.adapters.db.database import Database
 from nlp_service.adapters.db.messages import Messages
 from nlp_service.adapters.db.migrations import current, head, migrate
+from nlp_service.adapters.db.themes import Themes
 from nlp_service.errors import ConfigurationError, StorageUnavailable
 from tests.examples import labelling, message
 from tests.postgres import Cluster, NoPostgres
@@ -145,6 +148,32 @@ def test_a_damaged_page_is_noticed(path: Path) -> None:
         Database.open(f"sqlite:///{path}") as database,
     ):
         database.read(lambda connection: connection.execute(text("SELECT * FROM messages")).all())
+
+
+def test_a_check_names_damage_and_the_remedy(path: Path) -> None:
+    with Database.open(f"sqlite:///{path}") as database:
+        for i in range(50):
+            save(database, f"m-{i}", "很" * 500)
+        assert check(f"sqlite:///{path}").revision == head()  # while it is open
+    content = bytearray(path.read_bytes())
+    size = int.from_bytes(content[16:18], "big")
+    content[-3 * size : -size] = os.urandom(2 * size)
+    path.write_bytes(content)
+    with pytest.raises(StorageUnavailable, match=r"is damaged .*db restore"):
+        check(f"sqlite:///{path}")
+
+
+def test_two_processes_whose_clocks_differ_do_not_both_store_a_run(database_url: str) -> None:
+    """A clock that jumps ahead makes a lease look expired: the other takes it, and the first one is told."""
+    now = datetime.now(UTC)
+    with Database.open(database_url) as database:
+        first = Themes(database, clock=lambda: now)
+        ahead = Themes(database, clock=lambda: now + timedelta(hours=3))
+        assert first.acquire("mining", holder="first", until=now + timedelta(minutes=2))
+        assert ahead.acquire("mining", holder="ahead", until=now + timedelta(hours=3, minutes=2))
+        assert not first.acquire("mining", holder="first", until=now + timedelta(minutes=4))  # asked before storing
+        ahead.release("mining", holder="ahead")
+        assert first.acquire("mining", holder="first", until=now + timedelta(minutes=4))
 
 
 def test_a_newer_database_is_refused_by_both_revisions(database_url: str) -> None:

@@ -68,6 +68,29 @@ def restore(url: str, source: Path) -> Copied:
     return Copied(path=target, size=target.stat().st_size, revision=revision)
 
 
+def check(url: str) -> Copied:
+    """Read every page and index of the database while the service may go on.
+
+    Raises:
+        StorageUnavailable: it is missing or damaged; the message names the first faults and the remedy.
+    """
+    path = _file(url, "pg_amcheck DATABASE")
+    if not path.is_file():
+        raise StorageUnavailable(f"database {path} does not exist: run `nlp-service db migrate`")
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as reading:
+            faults = [row[0] for row in reading.execute("PRAGMA integrity_check(3)")]
+            faults = (
+                faults if faults != ["ok"] else [str(row) for row in reading.execute("PRAGMA foreign_key_check")][:3]
+            )
+    except sqlite3.Error as exc:
+        faults = [str(exc)]
+    if faults:
+        said = "; ".join(faults)
+        raise StorageUnavailable(f"database {path} is damaged ({said}): stop the service and `nlp-service db restore`")
+    return Copied(path=path, size=path.stat().st_size, revision=current(url))
+
+
 def _file(url: str, instead: str) -> Path:
     path = engines.sqlite_path(engines.parse(url))
     if path is None:
