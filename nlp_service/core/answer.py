@@ -19,7 +19,7 @@ def answer(labelling: Labelling, taxonomy: Taxonomy) -> dict[str, Any]:
             **_label(labels.intent),
             "name": taxonomy.name(intent.id),
             "group": intent.group,
-            "provisional": labels.provisional,
+            **({"provisional": True} if labels.provisional else {}),
             "alternatives": _labels(labels.alternatives),
         },
         "sentiment": {

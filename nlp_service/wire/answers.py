@@ -13,7 +13,7 @@ class LabelOut(BaseModel):
 class IntentOut(LabelOut):
     name: str = Field(description="Display name.", examples=["物流慢与催发货"])
     group: str = Field(description="Group of the intent.", examples=["delivery"])
-    provisional: bool = Field(False, description="Added by people with a few examples; no model was trained on it yet.")
+    provisional: bool = Field(False, description="There, and true, where people added the intent with a few examples.")
     alternatives: list[LabelOut] = Field(description="Further intents, most probable first.")
 
 
