@@ -3,7 +3,7 @@
 A bundle of 48 MB then takes 27 MB of a serving process instead of 67 once it is loaded, processes of one machine share
 the pages, and rows of the token table that nobody writes are never read. What is computed does not change.
 
-    python -m training.mapped models/feedback-multilingual-0.2.0     rewrites a bundle, its manifest last
+    python -m training.mapped models/feedback-multilingual-0.3.0     rewrites a bundle, its manifest last
 """
 
 from __future__ import annotations

@@ -130,12 +130,7 @@ def test_other_languages_are_identified(served: Served, language: str) -> None:
     assert answer["language"]["code"] == language
 
 
-KNOWN_FAILURE = pytest.mark.xfail(strict=True, reason="model 0.2.0 reads it as order_status")
-
-
-@pytest.mark.parametrize(
-    "language", [pytest.param(code, marks=KNOWN_FAILURE if code == "pt" else ()) for code in LATE_PARCEL]
-)
+@pytest.mark.parametrize("language", LATE_PARCEL)
 def test_other_languages_are_understood(served: Served, language: str) -> None:
     answer = served.client.post("/classify", json={"text": LATE_PARCEL[language]}).json()
     assert answer["intent"]["group"] == "delivery"

@@ -49,7 +49,7 @@ def test_a_rule_over_history_sees_the_messages_before(taxonomy: Taxonomy) -> Non
 
 
 def test_a_stricter_promise_sends_more_to_people(taxonomy: Taxonomy) -> None:
-    strict = default_policy(taxonomy).text.replace("target_accuracy: 0.95", "target_accuracy: 0.99")
+    strict = default_policy(taxonomy).text.replace("target_accuracy: 0.85", "target_accuracy: 0.99")
     forecast = replay(stored(1), load_policy(strict, taxonomy, where="test"), taxonomy, CALIBRATION)
     assert forecast.human[(False, True)] == 1
     assert forecast.as_data()["needs_human"] == {"before": 0, "after": 1}
