@@ -52,11 +52,13 @@ bench-delivery: $(TEST_VENV)/.done  ## theme events a second, and the time until
 	$(TEST_VENV)/bin/python -m benchmarks.delivery
 
 bench-relabel: $(TEST_VENV)/.done  ## relabelling 1,000,000 rows beside the engine alone and the peers
-	$(TEST_VENV)/bin/pip install --quiet datasets pandas
+	$(TEST_VENV)/bin/pip install --quiet datasets pandas '.[ray]'
 	$(TEST_VENV)/bin/python -m benchmarks.relabel --corpora $(CORPORA)
 
-soak-relabel: $(TEST_VENV)/.done  ## 20 kills in a job of 200,000 rows, reconciled
-	RELABEL_ROWS=200000 RELABEL_KILLS=20 $(TEST_VENV)/bin/python -m pytest -q tests/acceptance/test_relabel_killed.py
+soak-relabel: $(TEST_VENV)/.done  ## 20 kills in a job of 200,000 rows, in one process and on Ray, reconciled
+	$(TEST_VENV)/bin/pip install --quiet '.[ray]'
+	$(TEST_VENV)/bin/python -m pytest -q -m soak tests/soak/test_relabel_kills.py
+
 bench-themes: $(TEST_VENV)/.done  ## themes: known topics, planted complaints, scale, stability; PEER=python with bertopic
 	for question in known planted stability scale; do \
 	  $(TEST_VENV)/bin/python -m benchmarks.themes $$question --corpora $(CORPORA) $(if $(PEER),--peer $(PEER)) || exit 1; done

@@ -36,7 +36,7 @@ class RelabelProcess:
         if not (output / "manifest.json").exists():
             self._run(context, output)
         manifest = orjson.loads((output / "manifest.json").read_bytes())
-        names = sorted(path.name for path in output.iterdir() if path.is_file() and not path.name.startswith("."))
+        names = sorted(path.relative_to(output).as_posix() for path in output.rglob("[!.]*") if path.is_file())
         return {"rows": manifest["rows"], "conversations": manifest["conversations"], "files": names}
 
     def _run(self, context: JobContext, output: Path) -> None:
@@ -44,7 +44,7 @@ class RelabelProcess:
         command = [*self._command, "relabel", *params["inputs"], "--output", str(output), "--resume", "--progress-json"]
         for name, column in params.get("mapping", {}).items():
             command += ["--map", f"{name}={column}"]
-        for option in ("format", "encoding", "utc_offset", "customers"):
+        for option in ("format", "encoding", "utc_offset", "customers", "partition_by"):
             if params.get(option):
                 command += [f"--{option.replace('_', '-')}", str(params[option])]
         if params.get("store"):

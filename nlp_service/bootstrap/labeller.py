@@ -13,6 +13,7 @@ from nlp_service.core.decision import IdentifyLanguage, Judge, decide, prepare
 from nlp_service.core.history import CustomerHistory
 from nlp_service.core.labelling import Labelling
 from nlp_service.core.messages import Message
+from nlp_service.core.policy import load_policy
 from nlp_service.flows.classify import judge_of
 from nlp_service.ports import Model
 from nlp_service.settings import Settings
@@ -43,11 +44,21 @@ class Labeller:
         return [replace(labelling, created_at=at) for labelling in decided]
 
 
-def open_labeller(settings: Settings, *, bundle: Path | None = None) -> Labeller:
-    """Load a bundle and the policy; raises ConfigurationError saying what does not fit."""
+def open_labeller(settings: Settings, *, bundle: Path | None = None, policy: str | None = None) -> Labeller:
+    """Load a bundle and a policy; raises ConfigurationError saying what does not fit.
+
+    Args:
+        settings: name the models and the policy.
+        bundle: instead of the accepted one.
+        policy: YAML, instead of the one that the settings name.
+    """
     model, identify = load_model_and_language(settings, bundle)
+    if policy is None:
+        chosen = open_policy(settings, model.taxonomy)
+    else:
+        chosen = load_policy(policy, model.taxonomy, where="the policy given")
     return Labeller(
         model=model,
-        judge=judge_of(model, open_policy(settings, model.taxonomy)),
+        judge=judge_of(model, chosen),
         identify=identify,
     )

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
+from nlp_service.adapters.db import engines
 from nlp_service.adapters.db.database import Database
 from nlp_service.adapters.db.deliveries import enqueue
 from nlp_service.adapters.db.keys import Keys
 from nlp_service.adapters.db.messages import Messages
 from nlp_service.adapters.db.migrations.run import migrate
+from nlp_service.adapters.db.policies import Policies
 from nlp_service.adapters.db.themes import Themes
 from nlp_service.adapters.language import LanguageIdentifier
 from nlp_service.adapters.oidc import Oidc
@@ -108,6 +110,25 @@ def open_policy(settings: Settings, taxonomy: Taxonomy) -> Policy:
     except OSError as exc:
         raise PolicyError(f"policy {settings.policy} cannot be read: {exc}") from exc
     return load_policy(text, taxonomy, where=str(settings.policy))
+
+
+def open_policy_in_force(settings: Settings, taxonomy: Taxonomy) -> tuple[Policy, str]:
+    """Return the policy that a server on this database decides by, and in words which it is.
+
+    The newest saved one, else the operator's file, else the shipped one. A database that is not there is not made.
+
+    Raises:
+        PolicyError: it does not fit the taxonomy.
+        StorageUnavailable: the database does not answer.
+    """
+    file = engines.sqlite_path(engines.parse(settings.database))
+    if file is None or file.is_file():
+        with open_database(settings) as database:
+            saved = Policies(database).newest()
+        if saved is not None:
+            name = f"version {saved.version}"
+            return load_policy(saved.text, taxonomy, where=name), f"{name}, saved on {saved.saved_at:%Y-%m-%d}"
+    return open_policy(settings, taxonomy), "the shipped one" if settings.policy is None else str(settings.policy)
 
 
 def open_database(settings: Settings) -> Database:

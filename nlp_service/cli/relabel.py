@@ -21,6 +21,7 @@ from nlp_service.bulk import RelabelOptions, open_relabel
 from nlp_service.core import relabelling
 from nlp_service.core.columns import ColumnMapping
 from nlp_service.core.expand import Expander
+from nlp_service.core.partitions import read_keys
 from nlp_service.errors import InputError
 from nlp_service.settings import Settings
 
@@ -40,8 +41,9 @@ def relabel(  # noqa: PLR0917  # options are passed by name
     utc_offset: str = typer.Option("+08:00", "--utc-offset", help="Of times that name no zone."),
     customers: str = typer.Option("", "--customers", help="Speakers who are customers, by comma; others are agents."),
     part_rows: int = typer.Option(10_000, "--part-rows", min=1, help="Rows of a part; a kill costs at most one."),
+    partition_by: str = typer.Option("", "--partition-by", help="Folders of the output, e.g. month,channel or intent."),
     model: Path | None = typer.Option(None, "--model", help="Bundle folder; the accepted bundle by default."),
-    policy: Path | None = typer.Option(None, "--policy", help="Priority and routing policy (YAML)."),
+    policy: Path | None = typer.Option(None, "--policy", help="Policy (YAML); by default the one in force."),
     store: bool = typer.Option(False, "--store", help="Also store the labellings where themes see them."),
     engine: str = typer.Option("local", "--engine", help="local, or ray (pip install 'nlp-service[ray]')."),
     ray_workers: int = typer.Option(2, "--ray-workers", min=1, help="Ray actors, one core and one model each."),
@@ -54,10 +56,11 @@ def relabel(  # noqa: PLR0917  # options are passed by name
     Examples:
       nlp-service relabel reviews.csv.gz --dry-run
       nlp-service relabel transcripts.jsonl --output labelled
-      nlp-service relabel 'history/*.parquet' --output labelled --resume
+      nlp-service relabel 'history/*.parquet' --output labelled --partition-by month,channel --resume
       nlp-service relabel --output labelled-v2 --compare labelled-v1
     """
     _check_forms(form, engine)
+    read_keys(partition_by)
     if compare is not None and output is not None and (output / "manifest.json").exists():
         _compare(compare, output)
         return
@@ -77,13 +80,14 @@ def relabel(  # noqa: PLR0917  # options are passed by name
         offset=offset,
         customers=speakers,
         part_rows=part_rows,
+        partition_by=read_keys(partition_by),
+        policy=policy,
         resume=resume,
         store=store,
         ray_workers=ray_workers if engine == "ray" else 0,
         ray_address=ray_address,
     )
-    settings = Settings(**({} if policy is None else {"policy": policy}))  # type: ignore[arg-type]
-    with open_relabel(settings, rows, options, bundle=model) as job:
+    with open_relabel(Settings(), rows, options, bundle=model) as job:
         _carry_out(job, rows, progress_json=progress_json)
     _print_outcome(output, compare)
 
@@ -229,7 +233,7 @@ def _print_outcome(output: Path, compare: Path | None) -> None:
     conversations = f"; {manifest['conversations']} conversations" if manifest["conversations"] is not None else ""
     Console(stderr=True, highlight=False, soft_wrap=True).print(
         f"{output}: {rows['read']} read = {rows['labelled']} labelled + {rows['rejected']} rejected{agents}; "
-        f"{rows['duplicate_texts']} duplicate texts{conversations}"
+        f"{rows['duplicate_texts']} duplicate texts{conversations}; policy: {manifest['policy']}"
     )
     if compare is not None:
         _compare(compare, output)

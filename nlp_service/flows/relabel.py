@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -65,7 +65,9 @@ class Relabel:
     def _label(self, report: Callable[[Progress], None], cancelled: Callable[[], bool]) -> None:
         tally, end, number = self.parts.done
         before, started = tally.rows, time.perf_counter()
-        for done in self.labeller.label(chunks(self.rows, self.expander, end, number=number, size=self.part_rows)):
+        for done in self.labeller.label(
+            Chunks(rows=self.rows, expander=self.expander, start=end, number=number, size=self.part_rows)
+        ):
             if self.store is not None and done.labelled:
                 self.store.save([(item.message, item.labelling) for item in done.labelled]).result()
             self.parts.write(done)
@@ -76,28 +78,37 @@ class Relabel:
                 raise Cancelled(f"stopped on request after {tally.rows} rows, which are kept: go on with --resume")
 
 
-def chunks(rows: Rows, expander: Expander, start: Position, *, number: int, size: int) -> Iterator[Chunk]:
-    """Yield chunks of ``size`` rows from a position on.
+@dataclass(frozen=True, kw_only=True)
+class Chunks:
+    """The rows from a position on in chunks of ``size``; iterate once, here or in another process."""
 
-    Where rows depend on rows before them (turns of conversations), those are read again for their context alone.
-    """
-    source = rows.rows(BEGINNING if expander.remembers else start)
-    position = BEGINNING if expander.remembers else start
-    items: list[Item] = []
-    taken = 0
-    for row in source:
-        place = row.origin.place
-        position = Position(file=place, rows=position.rows + 1 if place == position.file else 1)
-        expanded = expander.expand(row)
-        if position <= start:
-            continue
-        items += expanded
-        taken += 1
-        if taken == size:
+    rows: Rows
+    expander: Expander
+    start: Position
+    number: int  # of the first chunk
+    size: int
+
+    def __iter__(self) -> Iterator[Chunk]:
+        """Yield the chunks.
+
+        Where rows depend on rows before them (turns of conversations), those are read again for their context alone.
+        """
+        position = BEGINNING if self.expander.remembers else self.start
+        number, taken = self.number, 0
+        items: list[Item] = []
+        for row in self.rows.rows(position):
+            place = row.origin.place
+            position = Position(file=place, rows=position.rows + 1 if place == position.file else 1)
+            expanded = self.expander.expand(row)
+            if position <= self.start:
+                continue
+            items += expanded
+            taken += 1
+            if taken == self.size:
+                yield Chunk(number=number, end=position, rows=taken, items=items)
+                number, items, taken = number + 1, [], 0
+        if taken:
             yield Chunk(number=number, end=position, rows=taken, items=items)
-            number, items, taken = number + 1, [], 0
-    if taken:
-        yield Chunk(number=number, end=position, rows=taken, items=items)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,17 +133,18 @@ class LocalLabeller:
     now: Callable[[], datetime]
     reuse: ScoreReuse = field(default_factory=lambda: ScoreReuse(REMEMBERED))
 
-    def label(self, chunks: Iterator[Chunk]) -> Iterator[LabelledChunk]:
+    def label(self, chunks: Iterable[Chunk]) -> Iterator[LabelledChunk]:
         """Yield the chunks labelled, in order."""
+        source = iter(chunks)
         with ThreadPoolExecutor(1, "read") as reading, ThreadPoolExecutor(1, "score") as scoring:
             pending: Future[tuple[ReadyChunk, Scores]] | None = None
-            upcoming = reading.submit(self._next, chunks)
+            upcoming = reading.submit(self._next, source)
             while True:
                 ready = upcoming.result()
                 following = None
                 if ready is not None:
                     following = scoring.submit(self._score, ready)
-                    upcoming = reading.submit(self._next, chunks)
+                    upcoming = reading.submit(self._next, source)
                 if pending is not None:
                     yield self.decide(*pending.result())
                 pending = following

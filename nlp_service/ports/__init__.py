@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -369,8 +369,8 @@ class Rows(Protocol):
 class ChunkLabeller(Protocol):
     """Where a bulk job's labelling happens: this process, or a cluster."""
 
-    def label(self, chunks: Iterator[Chunk]) -> Iterator[LabelledChunk]:
-        """Yield the chunks labelled, in order."""
+    def label(self, chunks: Iterable[Chunk]) -> Iterator[LabelledChunk]:
+        """Yield the chunks labelled, in order; they may be read, once, in another process."""
         ...
 
 

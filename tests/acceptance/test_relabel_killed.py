@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import resource
 import signal
@@ -18,10 +17,8 @@ import pytest
 
 from tests.relabelling import ROOT, job, manifest, read_output, rejects
 
-ROWS = int(os.environ.get("RELABEL_ROWS", "3000"))  # `make soak` takes 200,000 rows and 20 kills
-KILLS = int(os.environ.get("RELABEL_KILLS", "3"))
-pytestmark = pytest.mark.timeout(3600 if ROWS > 10_000 else 600)
-PART_ROWS = max(50, ROWS // 60)
+ROWS, KILLS, PART_ROWS = 3000, 3, 50  # `make soak-relabel` takes 200,000 rows and 20 kills
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")

@@ -22,10 +22,13 @@ def about_job(
     offset: timedelta,
     customers: Sequence[str],
     part_rows: int,
+    partition_by: Sequence[str] = (),
+    policy: str = "",
 ) -> dict[str, Any]:
-    """Return the job's description as plain data."""
+    """Return the job's description as plain data; ``policy`` says where the policy comes from."""
     return {
         "model": {"name": model.name, "version": model.version, "sha256": model_sha256},
+        "policy": policy,
         "policy_sha256": policy_sha256,
         "input": [
             {"name": file.path.name, "bytes": file.size, "sha256": file.sha256, "encoding": file.encoding}
@@ -38,4 +41,5 @@ def about_job(
         "utc_offset_minutes": int(offset.total_seconds() // 60),
         "customers": list(customers),
         "part_rows": part_rows,
+        "partition_by": list(partition_by),
     }

@@ -16,28 +16,36 @@ from nlp_service.errors import Conflict, JobError
 
 
 @dataclass(frozen=True, kw_only=True)
+class PartFile:
+    name: str  # below the output folder
+    rows: int
+    size: int  # bytes
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class PartEntry:
     number: int
-    name: str | None  # None where every row of it was rejected
-    sha256: str | None
-    size: int
+    files: tuple[PartFile, ...]  # one, or one a partition; none where every row was rejected
     tally: Tally
     end: Position
 
     def as_data(self) -> dict[str, Any]:
         return {
             "number": self.number,
-            "name": self.name,
-            "sha256": self.sha256,
-            "size": self.size,
+            "files": [vars(file) for file in self.files],
             "tally": vars(self.tally),
             "end": vars(self.end),
         }
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> PartEntry:
-        fields = {**data, "tally": Tally(**data["tally"]), "end": Position(**data["end"])}
-        return cls(**fields)
+        return cls(
+            number=data["number"],
+            files=tuple(PartFile(**file) for file in data["files"]),
+            tally=Tally(**data["tally"]),
+            end=Position(**data["end"]),
+        )
 
 
 class Ledger:

@@ -18,6 +18,7 @@ from nlp_service.bootstrap.parts import now
 from nlp_service.bootstrap.service import Service
 from nlp_service.core.access import Scope, require_all
 from nlp_service.core.jobs import Job
+from nlp_service.core.partitions import read_keys
 from nlp_service.errors import Forbidden, InputError, NotFound
 from nlp_service.web.access import PrincipalDep, needs
 from nlp_service.web.own_jobs import job_seen, jobs_seen
@@ -47,6 +48,9 @@ class RelabelIn(BaseModel):
     encoding: str | None = Field(None, max_length=40, description="Of text files, where it cannot be told.")
     utc_offset: str = Field("+08:00", pattern=r"^[+-]\d{2}:\d{2}$", description="Of times that name no zone.")
     customers: str = Field("", max_length=500, description="Speakers who are customers, by comma.")
+    partition_by: str = Field(
+        "", max_length=200, description="Folders of the output.", examples=["month,channel"], pattern=r"^[a-z_, ]*$"
+    )
     store: bool = Field(False, description="Also store the labellings, so that themes see them.")
 
 
@@ -85,6 +89,7 @@ class JobOut(BaseModel):
 def relabel(body: RelabelIn, service: ServiceDep, principal: PrincipalDep) -> JobOut:
     """Queue the work; follow it under /jobs/{id}."""
     require_all(principal, "a file on the server")
+    read_keys(body.partition_by)
     params = body.model_dump(exclude={"path"}) | {"inputs": allowed_inputs(service, body.path)}
     return JobOut.of(service.jobs.submit("relabel", params, by=principal.id, at=now()))
 
@@ -137,7 +142,7 @@ def cancel(service: ServiceDep, principal: PrincipalDep, job_id: JobId) -> JobOu
     return JobOut.of(service.jobs.cancel(job_id, by=principal.id, at=now()))
 
 
-@router.get("/jobs/{job_id}/files/{name}", summary="A file of a job's result", responses=_NOT_FOUND)
+@router.get("/jobs/{job_id}/files/{name:path}", summary="A file of a job's result", responses=_NOT_FOUND)
 def result_file(
     service: ServiceDep,
     principal: PrincipalDep,
