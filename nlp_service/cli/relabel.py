@@ -60,7 +60,7 @@ def relabel(  # noqa: PLR0917  # options are passed by name
       nlp-service relabel --output labelled-v2 --compare labelled-v1
     """
     _check_forms(form, engine)
-    read_keys(partition_by)
+    keys = read_keys(partition_by)
     if compare is not None and output is not None and (output / "manifest.json").exists():
         _compare(compare, output)
         return
@@ -80,16 +80,14 @@ def relabel(  # noqa: PLR0917  # options are passed by name
         offset=offset,
         customers=speakers,
         part_rows=part_rows,
-        partition_by=read_keys(partition_by),
+        partition_by=keys,
         policy=policy,
         resume=resume,
         store=store,
         ray_workers=ray_workers if engine == "ray" else 0,
         ray_address=ray_address,
     )
-    with open_relabel(Settings(), rows, options, bundle=model) as job:
-        _carry_out(job, rows, progress_json=progress_json)
-    _print_outcome(output, compare)
+    _carry_out(rows, options, model, progress_json=progress_json, compare=compare)
 
 
 def _check_forms(form: str, engine: str) -> None:
@@ -203,12 +201,16 @@ def _report_json(progress: relabelling.Progress) -> None:
     sys.stdout.flush()
 
 
-def _carry_out(job: Any, rows: FileRows, *, progress_json: bool) -> None:
-    _collect_rarely()
-    if progress_json:
-        job(report=_report_json)
-    else:
-        _run_with_bar(job, rows)
+def _carry_out(
+    rows: FileRows, options: RelabelOptions, model: Path | None, *, progress_json: bool, compare: Path | None
+) -> None:
+    with open_relabel(Settings(), rows, options, bundle=model) as job:
+        _collect_rarely()
+        if progress_json:
+            job(report=_report_json)
+        else:
+            _run_with_bar(job, rows)
+    _print_outcome(options.output, compare)
 
 
 def _run_with_bar(job: Any, rows: FileRows) -> None:

@@ -86,6 +86,18 @@ def test_files_on_the_server(client: httpx.Client) -> None:
     assert client.post(f"/jobs/{job['id']}/cancel").status_code == 409
 
 
+def test_a_partitioned_output_is_fetched_by_the_names_that_the_result_lists(client: httpx.Client) -> None:
+    wrong = client.post("/relabel-jobs", json={"path": "history.jsonl", "partition_by": "mood"})
+    assert wrong.status_code == 422
+    assert "mood" in wrong.text
+    asked = client.post("/relabel-jobs", json={"path": "history.jsonl", "format": "jsonl", "partition_by": "priority"})
+    job = finished(client, asked.json()["id"])
+    parts = [name for name in job["result"]["files"] if name.startswith("priority=")]
+    fetched = [client.get(f"/jobs/{job['id']}/files/{name}").raise_for_status().content for name in parts]
+    assert sum(len(content.splitlines()) for content in fetched) == 300
+    assert client.get(f"/jobs/{job['id']}/files/priority=urgent/../../service.db").status_code == 404
+
+
 def test_an_upload(client: httpx.Client) -> None:
     content = "编号,内容\n1,快递怎么还没到\n2,\n".encode("gb18030")
     asked = client.post("/relabel-jobs/upload", files={"file": ("客户 反馈.csv", content)})
