@@ -59,9 +59,8 @@ soak-relabel: $(TEST_VENV)/.done  ## 20 kills in a job of 200,000 rows, in one p
 	$(TEST_VENV)/bin/pip install --quiet '.[ray]'
 	$(TEST_VENV)/bin/python -m pytest -q -m soak tests/soak/test_relabel_kills.py
 
-bench-themes: $(TEST_VENV)/.done  ## themes: known topics, planted complaints, scale, stability; PEER=python with bertopic
-	for question in known planted stability scale; do \
-	  $(TEST_VENV)/bin/python -m benchmarks.themes $$question --corpora $(CORPORA) $(if $(PEER),--peer $(PEER)) || exit 1; done
+bench-themes: $(TEST_VENV)/.done  ## themes: known topics, planted complaints, stability, speed, scale; goes on where it was cut off
+	$(TEST_VENV)/bin/python -m benchmarks.themes all --corpora $(CORPORA) $(if $(PEER),--peer $(PEER)) $(if $(OTHER),--other $(OTHER))
 
 bench-retraining: $(TEST_VENV)/.done  ## BANKING77 and CLINC150 with the same train command
 	$(TEST_VENV)/bin/python -m benchmarks.retraining --corpora $(CORPORA)

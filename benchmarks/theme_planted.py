@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,8 +18,9 @@ from nlp_service.core.stored import LabelledMessage, Window
 from nlp_service.core.themes import lifecycle
 from nlp_service.core.themes.changes import decline, onset
 from nlp_service.core.themes.feedback import Feedback, counting
-from nlp_service.core.themes.mining import Before, Mined, Setting, mine
+from nlp_service.core.themes.mining import Mined, Setting, mine
 from nlp_service.core.themes.name import Segment
+from nlp_service.core.themes.standing import Before
 from nlp_service.core.themes.values import Theme
 from nlp_service.ports import Model
 
@@ -34,28 +36,39 @@ class Drawn:
     truth: list[str | None]  # key of the complaint
 
 
-def run_planted(model: Model, corpora: Path, cache: Path, *, draws: int, per_day: int) -> dict[str, Any]:
-    """Repeat draws of the stream and of an unchanged one; return per complaint how often each thing held."""
-    background = stream_texts(corpora)[: per_day * DAYS]
-    pool = embed(model, background, cache)
-    wordings = [wording for complaint in COMPLAINTS for wording in complaint.wordings]
-    said = dict(zip(wordings, embed(model, wordings, cache), strict=True))
-    segment = Segmentation.load().words
-    held: dict[str, list[bool]] = {}
-    for seed in range(draws):
-        stream = draw(background, pool, said, COMPLAINTS, seed=seed, per_day=per_day)
-        for key, outcome in story(stream, model.identity, segment).items():
-            held.setdefault(key, []).append(outcome)
-        print(f"draw {seed}: " + ", ".join(f"{key} {values[-1]}" for key, values in held.items()), flush=True)
-    unchanged = [entry for entry in COMPLAINTS if not entry.copies and entry.fixed_on is None and entry.key != "leak"]
-    alarms = 0
-    for seed in range(draws):
-        stream = draw(background, pool, said, unchanged, seed=1000 + seed, per_day=per_day)
-        mined = list(weekly(stream, model.identity, segment, weeks=(6, 7, 8)))
-        alarms += sum(change.kind == "rising" for entry in mined[1:] for change in entry.changes)
-    rates = {key: round(float(np.mean(values)), 3) for key, values in held.items()}
-    print(rates, "false alarms of unchanged streams:", alarms, flush=True)
-    return {"draws": draws, "messages": per_day * DAYS, "held": rates, "false_alarms": alarms, "unchanged_runs": draws}
+@dataclass(frozen=True)
+class Stage:
+    """A real background and the complaints' wordings, embedded; each seed draws another stream of them."""
+
+    identity: ModelIdentity
+    background: list[str]
+    pool: FloatArray  # (n, d) of the background
+    said: dict[str, FloatArray]  # wording -> (d,)
+    segment: Segment
+    per_day: int
+
+    @classmethod
+    def open(cls, model: Model, corpora: Path, cache: Path, *, per_day: int) -> Stage:
+        said_too = re.compile("|".join(f"(?:{complaint.own})" for complaint in COMPLAINTS))
+        background = stream_texts(corpora)  # three quarters are enough: the rest of the stream is planted
+        background = [text for text in background if not said_too.search(text)][: int(0.75 * per_day * DAYS)]
+        wordings = [wording for complaint in COMPLAINTS for wording in complaint.wordings]
+        said = dict(zip(wordings, embed(model, wordings, cache), strict=True))
+        segment = Segmentation.load().words
+        return cls(model.identity, background, embed(model, background, cache), said, segment, per_day)
+
+    def story(self, seed: int) -> dict[str, bool]:
+        """Return what held of one draw with all twelve complaints."""
+        stream = draw(self.background, self.pool, self.said, COMPLAINTS, seed=seed, per_day=self.per_day)
+        return story(stream, self.identity, self.segment)
+
+    def alarms(self, seed: int) -> dict[str, int]:
+        """Count rising alerts of a stream in which nothing changes, over its last two weeks."""
+        same = [entry for entry in COMPLAINTS if not entry.copies and entry.fixed_on is None and entry.key != "leak"]
+        stream = draw(self.background, self.pool, self.said, same, seed=1000 + seed, per_day=self.per_day)
+        runs = weekly(stream, self.identity, self.segment, weeks=(6, 7, 8))
+        rises = [change for mined in runs[1:] for change in mined.changes if change.kind == "rising"]
+        return {"messages": len(stream.messages), "false_alarms": len(rises)}
 
 
 def draw(
@@ -89,7 +102,7 @@ def draw(
                 text, region = background[number], str(random.choice(REGIONS))
                 rows.append(pool[number])
                 truth.append(None)
-            messages.append(_message(len(messages), at, text, region, random))
+            messages.append(message(len(messages), at, text, region, random))
     return Drawn(messages, np.stack(rows), truth)
 
 
@@ -218,7 +231,7 @@ def _where(complaint: Complaint, random: np.random.Generator) -> str:
     return str(random.choice(REGIONS))
 
 
-def _message(number: int, at: datetime, text: str, region: str, random: np.random.Generator) -> LabelledMessage:
+def message(number: int, at: datetime, text: str, region: str, random: np.random.Generator) -> LabelledMessage:
     return LabelledMessage(
         message_id=f"m-{number:07d}",
         occurred_at=at,

@@ -17,6 +17,7 @@ from nlp_service.ports import Model
 
 Labelled = tuple[list[str], npt.NDArray[np.int64]]
 BATCH = 64
+SAVE_EVERY = 16  # batches between two writes of the cache: a run that is cut off goes on there
 
 
 def records(corpora: Path, name: str, *splits: str) -> list[dict[str, Any]]:
@@ -52,24 +53,31 @@ def stream_texts(corpora: Path) -> list[str]:
 
 
 def embed(model: Model, texts: Sequence[str], cache: Path) -> FloatArray:
-    """Return embeddings (n, d) of texts, from the cache where this model and these texts were embedded before."""
-    digest = hashlib.blake2b(f"{model.identity}".encode(), digest_size=10)
-    for text in texts:
-        digest.update(text.encode())
-    path = cache / f"{digest.hexdigest()}.npy"
-    if path.is_file():
-        return np.asarray(np.load(path), dtype=np.float32)
-    order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
-    parts, rows = [], []
-    for start in range(0, len(order), BATCH):
-        chosen = order[start : start + BATCH]
-        parts.append(model.score([compose(texts[index], ()) for index in chosen]).embedding)
-        rows += chosen
-    embeddings = np.empty((len(texts), parts[0].shape[1]), dtype=np.float32)
-    embeddings[rows] = np.concatenate(parts)
+    """Return embeddings (n, d) of texts; those that this model has embedded before come from the cache."""
     cache.mkdir(parents=True, exist_ok=True)
-    np.save(path, embeddings)
-    return embeddings
+    path = cache / f"{hashlib.blake2b(str(model.identity).encode(), digest_size=8).hexdigest()}.npz"
+    known: dict[bytes, npt.NDArray[np.float16]] = {}
+    if path.is_file():
+        with np.load(path) as stored:
+            known = dict(zip((key.tobytes() for key in stored["keys"]), stored["rows"], strict=True))
+    keys = [hashlib.blake2b(text.encode(), digest_size=16).digest() for text in texts]
+    new = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
+    missing = sorted(new.items(), key=lambda entry: len(entry[1]))  # texts of one length share a batch
+    for start in range(0, len(missing), BATCH):
+        part = missing[start : start + BATCH]
+        rows = model.score([compose(text, ()) for _, text in part]).embedding.astype(np.float16)
+        known.update(zip((key for key, _ in part), rows, strict=True))
+        if (start // BATCH) % SAVE_EVERY == SAVE_EVERY - 1 or start + BATCH >= len(missing):
+            _save(path, known)
+    return np.stack([known[key] for key in keys]).astype(np.float32)
+
+
+def _save(path: Path, known: Mapping[bytes, npt.NDArray[np.float16]]) -> None:
+    """Write beside and rename: a run that is killed leaves no half of a file behind."""
+    beside = path.with_suffix(".part.npz")
+    keys = np.frombuffer(b"".join(known), dtype=np.uint8).reshape(len(known), -1)
+    np.savez(beside, keys=keys, rows=np.stack(list(known.values())))
+    beside.replace(path)
 
 
 def _topics(rows: Sequence[Mapping[str, Any]]) -> Labelled:

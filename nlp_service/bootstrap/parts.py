@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -200,6 +200,7 @@ def open_mine(
     *,
     scope_threshold: float,
     corrections: CorrectionStore | None = None,
+    served: Callable[[], Model] | None = None,
 ) -> Mine:
     return Mine(
         messages=messages,
@@ -209,6 +210,7 @@ def open_mine(
         scope_threshold=scope_threshold,
         now=now,
         holder=f"{socket.gethostname()}-{os.getpid()}",
+        served=served,
         write_title=open_title_writer(settings),
         corrections=corrections,
         sentiments=taxonomy.sentiments,

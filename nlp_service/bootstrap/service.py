@@ -146,7 +146,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
         served = _follow_model(settings, batcher, metrics, closing)
         messages = open_messages(settings, database)
         themes, index = _hold_themes(settings, database, model, closing)
-        mine = _open_mine(settings, database, messages, themes, model)
+        mine = _open_mine(settings, database, messages, themes, batcher)
         steer = Steer(themes=themes, now=now)
         delivery = closing.enter_context(
             serve_delivery(
@@ -239,8 +239,9 @@ def _follow_model(settings: Settings, batcher: Batcher, metrics: Metrics, closin
     return served
 
 
-def _open_mine(settings: Settings, database: Database, messages: Messages, themes: Themes, model: Model) -> Mine:
-    """Mining that lets people's labels count."""
+def _open_mine(settings: Settings, database: Database, messages: Messages, themes: Themes, batcher: Batcher) -> Mine:
+    """Mining that lets people's labels count, and the served model read what an earlier one had placed."""
+    model = batcher.model
     return open_mine(
         settings,
         messages,
@@ -248,6 +249,7 @@ def _open_mine(settings: Settings, database: Database, messages: Messages, theme
         model.taxonomy,
         scope_threshold=model.calibration.scope_threshold,
         corrections=Corrections(database),
+        served=lambda: batcher.model,
     )
 
 

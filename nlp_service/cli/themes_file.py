@@ -17,7 +17,8 @@ from nlp_service.contract.text import normalise
 from nlp_service.core.labelling import FloatArray, Labelling
 from nlp_service.core.messages import Message
 from nlp_service.core.stored import LabelledMessage, Window
-from nlp_service.core.themes.mining import Before, Setting, mine
+from nlp_service.core.themes.mining import Setting, mine
+from nlp_service.core.themes.standing import Before
 from nlp_service.core.themes.values import Theme
 from nlp_service.errors import InvalidMessage, NotFound
 from nlp_service.settings import Settings

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from nlp_service.contract.inputs import compose
 from nlp_service.core.corrections.settle import settle_all
 from nlp_service.core.corrections.values import CorrectedLabels
 from nlp_service.core.delivery.events import ThemeEvent
@@ -19,9 +20,10 @@ from nlp_service.core.themes.discover import Options
 from nlp_service.core.themes.judged import as_people_say
 from nlp_service.core.themes.mining import Mined, Setting, mine
 from nlp_service.core.themes.name import Segment
+from nlp_service.core.themes.standing import Before
 from nlp_service.core.themes.values import Name
 from nlp_service.errors import Conflict, StorageUnavailable
-from nlp_service.ports import JobContext, MessageStore, ThemeStore
+from nlp_service.ports import JobContext, MessageStore, Model, ThemeStore
 from nlp_service.ports.review import CorrectionStore
 
 LEASE = "themes.mine"
@@ -29,6 +31,7 @@ LEASE_FOR = timedelta(minutes=2)  # a run that died frees its lease after this; 
 BEAT_SECONDS = 20.0
 TURN_SECONDS = 2.0  # between looks whether the run of another process has ended
 REPORTED = timedelta(days=7)
+ECHOES = 20  # newest messages of a theme that a new model reads to place it
 PAST = timedelta(days=56)  # read before the window: the history that growth and fixes are held against
 
 
@@ -62,6 +65,7 @@ class Mine:
     now: Callable[[], datetime]
     holder: str  # this process, for the lease
     options: Options = field(default_factory=Options)
+    served: Callable[[], Model] | None = None  # reads old themes' messages anew; None: shared messages alone place them
     write_title: Callable[[Name], str | None] | None = None  # for new themes; None keeps the customers' words
     corrections: CorrectionStore | None = None  # people's labels count where there are any
     sentiments: Mapping[str, int] = field(default_factory=dict)  # id -> ordinal value, for people's labels
@@ -111,11 +115,25 @@ class Mine:
             run_id=f"{model.name} {model.version} {window.end.isoformat()}",
             options=self.options,
         )
-        before = replace(self.themes.before(model, read), people=people)
+        before = replace(self._echoed(self.themes.before(model, read), model), people=people)
         mined = self._titled(mine(messages, embeddings, before, setting, self.segment))
         if not self._take_lease():  # this process stood still, or a clock jumped
             raise Conflict("another process took mining over: its run counts, this one is not stored")
         return Mining(mined=mined, events=self.themes.commit(mined, read_at=at))
+
+    def _echoed(self, before: Before, model: ModelIdentity) -> Before:
+        """Let the model read messages of the themes that only an earlier one has placed: so they are found again."""
+        served = self.served() if self.served is not None else None
+        if served is None or served.identity != model:
+            return before
+        placed = {anchor.theme_id for anchor in before.anchors}
+        echoes = {}
+        for theme in before.themes:
+            if theme.merged_into is None and theme.id not in placed:
+                texts = [message.text for message in self.themes.heard(theme.id, limit=ECHOES)]
+                if texts:
+                    echoes[theme.id] = served.score([compose(text) for text in texts]).embedding
+        return replace(before, echoes=echoes)
 
     def _titled(self, mined: Mined) -> Mined:
         """Let new themes be given a written title where that is switched on."""

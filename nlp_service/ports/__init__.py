@@ -23,7 +23,8 @@ from nlp_service.core.relabelling import Chunk, LabelledChunk, Position, Tally
 from nlp_service.core.rows import Row
 from nlp_service.core.stored import GroupCount, HourCount, LabelledPage, StoredMessage, Window
 from nlp_service.core.themes.lifecycle import Moved
-from nlp_service.core.themes.mining import Before, Mined
+from nlp_service.core.themes.mining import Mined
+from nlp_service.core.themes.standing import Before
 from nlp_service.core.themes.values import Anchor, Change, Measure, Theme
 
 Segments = tuple[str, str]  # message, context; as contract.inputs.compose returns them

@@ -30,8 +30,9 @@ from nlp_service.core.stored import Window
 from nlp_service.core.themes import lifecycle
 from nlp_service.core.themes.announce import announce
 from nlp_service.core.themes.assign import Anchors
-from nlp_service.core.themes.mining import Before, Mined
+from nlp_service.core.themes.mining import Mined
 from nlp_service.core.themes.space import Space
+from nlp_service.core.themes.standing import Before
 from nlp_service.core.themes.values import Anchor, Change, Measure, Theme
 from nlp_service.errors import NotFound
 from nlp_service.ports import Heard, LiveCount

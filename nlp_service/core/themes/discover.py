@@ -1,37 +1,34 @@
-"""Find themes among embeddings: neighbour graph, small dense groups, and their merging by likeness.
+"""Find themes among embeddings.
 
 1. Embeddings are placed around their mean and cut to their main directions (``space``).
-2. A graph joins each message to its nearest neighbours; an edge weighs as much as the two share neighbours
-   (Jarvis and Patrick 1973), so that a chance resemblance counts for little.
-3. Louvain communities (Blondel et al. 2008) at a fine resolution give groups of about ten. (The Leiden of the same
-   library draws from an unseeded generator: two runs differ; at this resolution both score alike.)
-4. Groups merge by average linkage of their centroids, after smoothing over the graph, up to MERGE_DISTANCE.
-5. Themes need enough distinct messages; each gets its own threshold, messages closer to none than by chance or
+2. They are parted into groups that say the same (``partition``).
+3. Themes need enough distinct messages; each gets its own threshold, messages closer to none than by chance or
    far from its members stay out with a reason, and messages of groups that were too small may still join a theme
    that is near enough.
+4. Of more messages than ``Options.sample``, themes are found in a sample, the others are assigned by the rule that
+   serves online, and what nobody took is searched once more.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import scipy  # its parts are imported when first used
 
 from nlp_service.core.labelling import FloatArray
-from nlp_service.core.themes.neighbours import EXACT_LIMIT, IntArray, closest, nearest
-from nlp_service.core.themes.space import Space, principal, unit
+from nlp_service.core.themes.neighbours import IntArray, closest
+from nlp_service.core.themes.partition import centroids_of, partition
+from nlp_service.core.themes.space import Space
 from nlp_service.core.themes.thresholds import calibrate_thresholds, chance_level, outer_fences
 
 NEIGHBOURS = 10
 MERGE_DISTANCE = 0.25  # cosine distance of smoothed centroids; measured on five labelled sets, see benchmarks/themes.py
-SUB_DISTANCE = 0.55  # a sub-theme's cut, as a part of MERGE_DISTANCE
-MAX_GROUPS = 8_000  # linkage needs their square in memory
-_GROUP = 40  # resolution n / _GROUP gives groups of about ten messages
-_SMOOTHING = 4
+HOLD = 0.7  # by how much standing themes are held together and apart; measured in benchmarks/themes.py
+SAMPLE = 120_000  # half a minute of one core; the memory of a run grows with it, not with the messages
+_ROUNDS = 2
+_BLOCK = 50_000
 TOO_FEW_ALIKE = "too_few_alike"  # no theme-sized number of messages says this
 FAR_FROM_ANY = "far_from_any"  # no nearer to a theme than unrelated messages are, or far from all its members
 
@@ -39,10 +36,13 @@ FAR_FROM_ANY = "far_from_any"  # no nearer to a theme than unrelated messages ar
 @dataclass(frozen=True, kw_only=True)
 class Options:
     least_messages: int = 5  # messages, by weight, that make a theme
+    least_standing: int = 3  # and that keep one which was there before
     merge_distance: float = MERGE_DISTANCE
     neighbours: int = NEIGHBOURS
+    hold: float = HOLD  # 0 forgets what stood before; towards 1 nothing moves any more
     chance: float = 0.95  # a member is closer to its theme than this share of unrelated messages
     sub_least: int = 60  # distinct messages from which sub-themes are looked for
+    sample: int = SAMPLE  # messages that are compared with one another at most
     seed: int = 0
 
 
@@ -75,6 +75,7 @@ def discover(
     weights: FloatArray | None = None,
     options: Options | None = None,
     space: Space | None = None,
+    standing: IntArray | None = None,
 ) -> Discovery:
     """Group messages that say the same.
 
@@ -83,22 +84,130 @@ def discover(
         weights: (n,) how many messages each row stands for; ones by default.
         options: sizes and distances.
         space: the model's space where one is kept; else the mean of the rows is its origin.
+        standing: (n,) number of the theme that a row belonged to until now, -1 for none; none by default.
 
     The result is the same for every order of the rows.
     """
     options = options or Options()
     order = _canonical(embeddings)
+    space = space or _space(embeddings, _evenly(order, options.sample))
+    weight = np.ones(len(order), dtype=np.float32) if weights is None else np.asarray(weights, dtype=np.float32)
+    before = np.full(len(order), -1, dtype=np.int64) if standing is None else np.asarray(standing, dtype=np.int64)
+    if len(order) <= options.sample:
+        return _among(embeddings, order, weight, before, space, options)
+    return _sampled(embeddings, order, weight, before, space, options)
+
+
+def _space(embeddings: FloatArray, rows: IntArray) -> Space:
+    return Space.of(embeddings[rows]) if len(rows) else Space(origin=np.zeros(embeddings.shape[1], dtype=np.float32))
+
+
+def _evenly(order: IntArray, sample: int) -> IntArray:
+    """Take rows evenly along their canonical order: as good as drawn, and the same for every order of the input."""
+    return order if len(order) <= sample else order[np.linspace(0, len(order) - 1, sample).astype(np.int64)]
+
+
+def _among(
+    embeddings: FloatArray,
+    order: IntArray,
+    weights: FloatArray,
+    standing: IntArray,
+    space: Space,
+    options: Options,
+) -> Discovery:
+    """Find the themes of these rows of the input, all compared with one another."""
+    if len(order) < max(3, options.least_messages):
+        return Discovery(space=space, clusters=(), outliers={TOO_FEW_ALIKE: order} if len(order) else {})
     rows = np.ascontiguousarray(embeddings[order], dtype=np.float32)
-    space = space or (Space.of(rows) if len(rows) else Space(origin=np.zeros(embeddings.shape[1], dtype=np.float32)))
-    if len(rows) < max(3, options.least_messages):
-        return Discovery(space=space, clusters=(), outliers={TOO_FEW_ALIKE: order} if len(rows) else {})
-    weight = np.ones(len(rows), dtype=np.float32) if weights is None else np.asarray(weights, dtype=np.float32)[order]
     placed = space.place(rows)
     # Identical rows are interchangeable: they are grouped as one, or their order could decide where each goes.
     first = np.concatenate([[True], (rows[1:] != rows[:-1]).any(axis=1)])
     twin = np.cumsum(first) - 1
-    labels, fine = _partition(placed[first], options)
-    return _themes(placed, labels[twin], fine[twin], weight, order, space, options)
+    before = np.full(int(first.sum()), -1, dtype=np.int64)
+    np.maximum.at(before, twin, standing[order])
+    labels, fine = partition(
+        placed[first],
+        before,
+        neighbours=options.neighbours,
+        merge_distance=options.merge_distance,
+        hold=options.hold,
+        seed=options.seed,
+    )
+    return _themes(placed, labels[twin], fine[twin], before[twin], weights[order], order, space, options)
+
+
+def _sampled(
+    embeddings: FloatArray,
+    order: IntArray,
+    weights: FloatArray,
+    standing: IntArray,
+    space: Space,
+    options: Options,
+) -> Discovery:
+    """Find themes in a sample, assign the others to them, and search once more among those that nobody took."""
+    clusters: list[Cluster] = []
+    reasons: dict[str, IntArray] = {}
+    left = order
+    for _ in range(_ROUNDS):
+        chosen = _evenly(left, options.sample)
+        found = _among(embeddings, chosen, weights, standing, space, options)
+        clusters = _folded(clusters, found.clusters)
+        rest = left[~np.isin(left, chosen)]
+        owner, cosine = _nearest_themes(embeddings, rest, space, clusters)
+        by_theme = np.argsort(owner, kind="stable")
+        bounds = np.searchsorted(owner[by_theme], np.arange(len(clusters) + 1))
+        for index, cluster in enumerate(clusters):
+            own = by_theme[bounds[index] : bounds[index + 1]]
+            clusters[index] = _grown(cluster, rest[own], cosine[own])
+        reasons = dict(found.outliers)
+        reasons[FAR_FROM_ANY] = np.concatenate([reasons.get(FAR_FROM_ANY, order[:0]), rest[owner < 0]])
+        left = order[np.isin(order, np.concatenate(list(reasons.values())))]
+        if len(left) < options.least_messages:
+            break
+    clusters.sort(key=lambda cluster: (-len(cluster.members), cluster.centroid.tobytes()))
+    return Discovery(
+        space=space, clusters=tuple(clusters), outliers={k: rows for k, rows in reasons.items() if len(rows)}
+    )
+
+
+def _nearest_themes(
+    embeddings: FloatArray, rows: IntArray, space: Space, clusters: Sequence[Cluster]
+) -> tuple[IntArray, FloatArray]:
+    """Return the theme of each row, -1 where none is near enough, and the cosine; placed in blocks to spare memory."""
+    owner, cosine = np.full(len(rows), -1, dtype=np.int64), np.zeros(len(rows), dtype=np.float32)
+    if not clusters:
+        return owner, cosine
+    centroids = np.stack([cluster.centroid for cluster in clusters])
+    thresholds = np.array([cluster.threshold for cluster in clusters], dtype=np.float32)
+    for start in range(0, len(rows), _BLOCK):
+        part = slice(start, start + _BLOCK)
+        near, cosine[part] = closest(space.place(embeddings[rows[part]]), centroids)
+        owner[part] = np.where(cosine[part] >= thresholds[near], near, -1)
+    return owner, cosine
+
+
+def _folded(clusters: Sequence[Cluster], further: Sequence[Cluster]) -> list[Cluster]:
+    """Add themes of a further search; one whose centre lies inside a theme was its fringe and goes over to it."""
+    if not clusters:
+        return list(further)
+    merged = list(clusters)
+    for cluster in further:
+        cosines = np.array([other.centroid @ cluster.centroid for other in clusters])
+        index = int(cosines.argmax())
+        if cosines[index] < clusters[index].threshold:
+            merged.append(cluster)
+        else:
+            merged[index] = _grown(merged[index], cluster.members, cluster.similarities)
+    return merged
+
+
+def _grown(cluster: Cluster, rows: IntArray, cosines: FloatArray) -> Cluster:
+    """Add members to a theme, closest first."""
+    if not len(rows):
+        return cluster
+    members, similarities = np.concatenate([cluster.members, rows]), np.concatenate([cluster.similarities, cosines])
+    ranked = np.argsort(-similarities, kind="stable")
+    return replace(cluster, members=members[ranked], similarities=similarities[ranked])
 
 
 def _canonical(embeddings: FloatArray) -> IntArray:
@@ -112,108 +221,28 @@ def _canonical(embeddings: FloatArray) -> IntArray:
     return order.astype(np.int64)
 
 
-def _partition(placed: FloatArray, options: Options) -> tuple[IntArray, IntArray]:
-    """Return the merged group of each row and its finer part."""
-    reduced = placed if len(placed) <= EXACT_LIMIT else principal(placed)
-    # Among few messages ten neighbours would reach across matters.
-    indices, cosines = nearest(reduced, min(options.neighbours, max(3, math.isqrt(len(reduced)) // 2)))
-    groups = _communities(_shared_neighbours(indices), options.seed)
-    smoothed = _smooth(reduced, indices, cosines)
-    return _merge(smoothed, groups, (options.merge_distance, SUB_DISTANCE * options.merge_distance))
-
-
-def _shared_neighbours(indices: IntArray) -> scipy.sparse.csr_matrix:
-    """Return the symmetric graph of neighbours; an edge weighs the Jaccard likeness of the two neighbourhoods."""
-    n, k = indices.shape
-    own = np.concatenate([np.arange(n)[:, None], indices], axis=1)
-    weights = np.empty((n, k), dtype=np.float32)
-    step = max(1, 4_000_000 // (k * (k + 1) * (k + 1)))
-    for start in range(0, n, step):
-        mine = own[start : start + step]
-        theirs = own[indices[start : start + step]]  # (rows, k, k + 1)
-        shared = (mine[:, None, :, None] == theirs[:, :, None, :]).any(axis=3).sum(axis=2)
-        weights[start : start + step] = shared / (2.0 * (k + 1) - shared)
-    pointers = np.arange(0, n * k + 1, k)
-    graph = scipy.sparse.csr_matrix((weights.ravel(), indices.ravel().astype(np.int32), pointers), shape=(n, n))
-    graph.sum_duplicates()
-    graph.setdiag(0)
-    graph.eliminate_zeros()
-    return scipy.sparse.csr_matrix(graph.maximum(graph.T))
-
-
-def _communities(graph: scipy.sparse.csr_matrix, seed: int) -> IntArray:
-    """Return the community of each row, numbered by first appearance."""
-    from sknetwork.clustering import Louvain
-
-    resolution = max(graph.shape[0] / _GROUP, math.sqrt(graph.shape[0]) / 2)
-    while True:
-        found: Any = Louvain(resolution=resolution, random_state=seed, sort_clusters=False).fit_predict(graph)
-        if found.max() < MAX_GROUPS or resolution < 1:
-            return _renumber(np.asarray(found, dtype=np.int64))
-        resolution /= 2
-
-
-def _renumber(labels: IntArray) -> IntArray:
-    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
-    rank = np.empty(len(first), dtype=np.int64)
-    rank[np.argsort(first)] = np.arange(len(first))
-    return rank[inverse]
-
-
-def _smooth(x: FloatArray, indices: IntArray, cosines: FloatArray) -> FloatArray:
-    """Move each row half-way to the mean of its neighbours, a few times."""
-    n, k = indices.shape
-    graph = scipy.sparse.csr_matrix(
-        (np.maximum(cosines, 0).ravel(), indices.ravel().astype(np.int32), np.arange(0, n * k + 1, k)), shape=(n, n)
-    )
-    graph = scipy.sparse.csr_matrix(graph.maximum(graph.T))
-    scale = scipy.sparse.diags(1.0 / np.maximum(np.asarray(graph.sum(axis=1)).ravel(), 1e-9).astype(np.float32))
-    step = scipy.sparse.csr_matrix(scale @ graph)
-    for _ in range(_SMOOTHING):
-        x = unit(0.5 * x + 0.5 * (step @ x))
-    return x
-
-
-def _merge(x: FloatArray, groups: IntArray, distances: tuple[float, float]) -> tuple[IntArray, IntArray]:
-    """Cut the tree of the groups' centroids at two distances; return the group of each row at each."""
-    centroids = _centroids(x, groups, np.ones(len(x), dtype=np.float32), int(groups.max()) + 1)
-    if len(centroids) < 2:
-        return groups, groups
-    tree = scipy.cluster.hierarchy.linkage(centroids, "average", metric="cosine")
-    cut_at = scipy.cluster.hierarchy.fcluster
-    coarse, fine = (cut_at(np.clip(tree, 0, None), t=cut, criterion="distance")[groups] for cut in distances)
-    return _renumber(coarse.astype(np.int64)), _renumber(fine.astype(np.int64))
-
-
-def _centroids(x: FloatArray, labels: IntArray, weights: FloatArray, groups: int) -> FloatArray:
-    """Unit centroids (groups, d) of the rows with a label; rows labelled -1 are left out."""
-    kept = labels >= 0
-    membership = scipy.sparse.csr_matrix(
-        (weights[kept], (labels[kept], np.flatnonzero(kept))), shape=(groups, len(x)), dtype=np.float32
-    )
-    return unit(np.asarray(membership @ x, dtype=np.float32))
-
-
 def _themes(
     placed: FloatArray,
     labels: IntArray,
     fine: IntArray,
+    standing: IntArray,
     weights: FloatArray,
     order: IntArray,
     space: Space,
     options: Options,
 ) -> Discovery:
     sizes = np.bincount(labels, weights=weights)
-    big = np.flatnonzero(sizes >= options.least_messages)
+    least = _least(labels, standing, options)
+    big = np.flatnonzero(sizes >= least)
     if len(big) == 0:
         return Discovery(space=space, clusters=(), outliers={TOO_FEW_ALIKE: order})
     number = np.full(len(sizes), -1, dtype=np.int64)
     number[big] = np.arange(len(big))
     labels = number[labels]
-    centroids = _centroids(placed, labels, weights, len(big))
+    centroids = centroids_of(placed, labels, weights, len(big))
     floor = chance_level(placed, labels, centroids, options.chance)
-    labels, reasons = _settle(placed, labels, centroids, weights, floor, options)
-    centroids = _centroids(placed, labels, weights, len(big))
+    labels, reasons = _settle(placed, labels, centroids, weights, floor, least[big])
+    centroids = centroids_of(placed, labels, weights, len(big))
     present = np.bincount(labels[labels >= 0], minlength=len(centroids)) > 0
     thresholds = calibrate_thresholds(placed, labels, centroids, floor)
     by_theme = np.argsort(labels, kind="stable")
@@ -237,8 +266,21 @@ def _themes(
     return Discovery(space=space, clusters=tuple(clusters), outliers=outliers)
 
 
+def _least(labels: IntArray, standing: IntArray, options: Options) -> IntArray:
+    """Return how many messages each group needs: what stood before goes on with fewer than what is new.
+
+    Of several groups that a standing theme fell into, only the one with most of its messages is the theme.
+    """
+    least = np.full(int(labels.max()) + 1, options.least_messages)
+    owned = standing >= 0
+    if owned.any():
+        shared = scipy.sparse.csc_matrix((np.ones(owned.sum()), (labels[owned], standing[owned])))
+        least[np.asarray(shared.argmax(axis=0)).ravel()[np.unique(standing[owned])]] = options.least_standing
+    return least
+
+
 def _settle(
-    placed: FloatArray, labels: IntArray, centroids: FloatArray, weights: FloatArray, floor: float, options: Options
+    placed: FloatArray, labels: IntArray, centroids: FloatArray, weights: FloatArray, floor: float, least: IntArray
 ) -> tuple[IntArray, dict[str, IntArray]]:
     """Release members that are no closer than chance, adopt the homeless that are near, drop what became too small."""
     homeless = labels < 0
@@ -256,7 +298,7 @@ def _settle(
         settled[free[adopted]] = nearest_theme[adopted]
     kept = settled >= 0
     sizes = np.bincount(settled[kept], weights=weights[kept], minlength=len(centroids))
-    shrunk = np.isin(settled, np.flatnonzero(sizes < options.least_messages)) & (settled >= 0)
+    shrunk = np.isin(settled, np.flatnonzero(sizes < least)) & (settled >= 0)
     settled[shrunk] = -1
     out = settled < 0
     few = out & (homeless | shrunk)

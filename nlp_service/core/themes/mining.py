@@ -9,14 +9,13 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from nlp_service.core.corrections.values import CorrectedLabels
 from nlp_service.core.delivery.events import theme_departments
 from nlp_service.core.labelling import FloatArray, ModelIdentity
 from nlp_service.core.stored import LabelledMessage, Window
 from nlp_service.core.themes import lifecycle
 from nlp_service.core.themes.assign import Anchors, assign
 from nlp_service.core.themes.discover import Cluster, Discovery, Options, discover
-from nlp_service.core.themes.feedback import Feedback, bare, carries_matter, copies, counting
+from nlp_service.core.themes.feedback import Bools, Feedback, bare, carries_matter, copies, counting
 from nlp_service.core.themes.fix import fix_effect
 from nlp_service.core.themes.judged import judge
 from nlp_service.core.themes.match import Found, Known, Matching, match
@@ -24,6 +23,7 @@ from nlp_service.core.themes.measure import Judged, daily, measure
 from nlp_service.core.themes.name import Segment, Voice, name_themes
 from nlp_service.core.themes.neighbours import IntArray
 from nlp_service.core.themes.space import Space, unit
+from nlp_service.core.themes.standing import Before, Standing, resolve, stand
 from nlp_service.core.themes.values import Anchor, Change, FixEffect, Name, Part, SubTheme, Theme, theme_id
 
 LEAST_CUSTOMERS = 3  # a matter of fewer people is theirs, not a theme
@@ -43,17 +43,6 @@ class Setting:
     scope_threshold: float
     run_id: str
     options: Options = field(default_factory=Options)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Before:
-    """What was known before the run."""
-
-    themes: tuple[Theme, ...] = ()
-    anchors: tuple[Anchor, ...] = ()  # of the run's model
-    members: Mapping[str, str] = field(default_factory=dict)  # message -> theme
-    space: Space | None = None  # of the run's model
-    people: Mapping[str, CorrectedLabels] = field(default_factory=dict)  # message -> what people settled on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,10 +87,17 @@ def mine(
     feedback = Feedback.of(messages[row] for row in kept)
     placed_rows = np.asarray(embeddings, dtype=np.float32)[kept]
     recent = feedback.inside(setting.window.end - max(setting.discovery, _length(setting.window)), setting.window.end)
-    found, members = _discover(feedback, placed_rows, recent, before.space, setting)
+    texts = _texts(feedback, recent)
+    first = [rows[0] for rows in texts]
+    space = before.space or (Space.of(placed_rows[first]) if texts else None)
+    standing = Standing()
+    if space is not None:
+        standing = stand(before, feedback, placed_rows, space, setting.model)
+    stood = standing.of_texts(feedback, placed_rows, space, texts) if space is not None else None
+    found, members = _discover(feedback, placed_rows, texts, space, stood, setting)
     names = name_themes([_voices(feedback, placed_rows, entry) for entry in members], segment)
-    matching = _match(before, found, members, names, feedback, recent)
-    draft = _Draft(before, setting, found, members, names, matching, feedback, placed_rows, segment)
+    matching = _match(before, standing, _held(standing, stood, feedback, texts), found, members, names, feedback)
+    draft = _Draft(before, standing, setting, found, members, names, matching, feedback, placed_rows, texts, segment)
     return draft.finish(len(messages))
 
 
@@ -109,23 +105,28 @@ def _length(window: Window) -> timedelta:
     return window.end - window.start
 
 
-def _discover(
-    feedback: Feedback,
-    embeddings: FloatArray,
-    recent: np.typing.NDArray[np.bool_],
-    space: Space | None,
-    setting: Setting,
-) -> tuple[Discovery, list[list[int]]]:
-    """Discover among distinct texts; return the clusters that enough customers speak of and their message rows."""
+def _texts(feedback: Feedback, recent: Bools) -> list[list[int]]:
+    """Return the rows of each distinct text of the discovery span."""
     by_text: dict[str, list[int]] = defaultdict(list)
     for row in np.flatnonzero(recent).tolist():
         message = feedback.messages[row]
         by_text[bare(message.text) or message.text_hash].append(row)
-    texts = list(by_text.values())
+    return list(by_text.values())
+
+
+def _discover(
+    feedback: Feedback,
+    embeddings: FloatArray,
+    texts: Sequence[Sequence[int]],
+    space: Space | None,
+    stood: IntArray | None,
+    setting: Setting,
+) -> tuple[Discovery, list[list[int]]]:
+    """Discover among distinct texts; return the clusters that enough customers speak of and their message rows."""
     copied = {row for rows in copies(feedback).values() for row in rows}
     weights = np.array([1 if rows[0] in copied else len(rows) for rows in texts], dtype=np.float32)
     first = [rows[0] for rows in texts]
-    found = discover(embeddings[first], weights=weights, options=setting.options, space=space)
+    found = discover(embeddings[first], weights=weights, options=setting.options, space=space, standing=stood)
     clusters, members, lonely = [], [], []
     for cluster in found.clusters:
         rows = [row for text in cluster.members.tolist() for row in texts[text]]
@@ -167,25 +168,32 @@ def _voices(feedback: Feedback, embeddings: FloatArray, rows: Sequence[int]) -> 
     return sorted(seen.values(), key=lambda voice: (-voice.similarity, voice.message_id))[:_MEMBERS_NAMED]
 
 
+def _held(
+    standing: Standing, stood: IntArray | None, feedback: Feedback, texts: Sequence[Sequence[int]]
+) -> dict[str, frozenset[str]]:
+    """Return the messages of the discovery span that each standing theme held until now, new ones by its anchor."""
+    keys = sorted(standing.anchors)
+    of_theme: dict[str, list[str]] = defaultdict(list)
+    for rows, theme in zip(texts, [] if stood is None else stood.tolist(), strict=stood is not None):
+        if theme >= 0:
+            of_theme[keys[theme]] += [feedback.messages[row].message_id for row in rows]
+    return {theme: frozenset(messages) for theme, messages in of_theme.items()}
+
+
 def _match(
     before: Before,
+    standing: Standing,
+    held: Mapping[str, frozenset[str]],
     found: Discovery,
     members: Sequence[Sequence[int]],
     names: Sequence[Name],
     feedback: Feedback,
-    recent: np.typing.NDArray[np.bool_],
 ) -> Matching:
-    inside = {feedback.messages[row].message_id for row in np.flatnonzero(recent).tolist()}
-    successors = {theme.id: theme.merged_into for theme in before.themes if theme.merged_into}
-    of_theme: dict[str, set[str]] = defaultdict(set)
-    for message, owner in before.members.items():
-        if message in inside:
-            of_theme[_resolve(owner, successors)].add(message)
-    anchors = {anchor.theme_id: anchor for anchor in before.anchors}
+    anchors = standing.anchors
     known = [
         Known(
             id=theme.id,
-            members=frozenset(of_theme[theme.id]),
+            members=held.get(theme.id, frozenset()),
             centroid=anchors[theme.id].centroid if theme.id in anchors else None,
             phrases=frozenset(theme.name.phrases),
             kept=theme.pinned or theme.parent is not None or theme.named_by is not None,
@@ -204,21 +212,13 @@ def _match(
     return match(known, groups)
 
 
-def _resolve(theme: str, successors: Mapping[str, str | None]) -> str:
-    """Follow merges to the theme that goes on."""
-    seen = {theme}
-    while (following := successors.get(theme)) and following not in seen:
-        theme = following
-        seen.add(theme)
-    return theme
-
-
 class _Draft:
     """The themes of a run in the making."""
 
     def __init__(
         self,
         before: Before,
+        standing: Standing,
         setting: Setting,
         found: Discovery,
         rows: Sequence[Sequence[int]],
@@ -226,6 +226,7 @@ class _Draft:
         matching: Matching,
         feedback: Feedback,
         embeddings: FloatArray,
+        texts: Sequence[Sequence[int]],
         segment: Segment,
     ) -> None:
         self._before = before
@@ -236,9 +237,10 @@ class _Draft:
         self._matching = matching
         self._feedback = feedback
         self._embeddings = embeddings
+        self._texts = texts
         self._segment = segment
         self._themes = {theme.id: theme for theme in before.themes}
-        self._anchors = {anchor.theme_id: anchor for anchor in before.anchors}
+        self._anchors = {**{anchor.theme_id: anchor for anchor in before.anchors}, **standing.anchors}
         self._origin: dict[str, str | None] = {}  # new theme -> the theme that it came out of
         self._changes: list[Change] = []
 
@@ -306,8 +308,7 @@ class _Draft:
         """Name the sub-themes against each other."""
         if not cluster.parts:
             return ()
-        recent = self._texts()
-        rows = [[row for text in part.tolist() for row in recent[text]] for part in cluster.parts]
+        rows = [[row for text in part.tolist() for row in self._texts[text]] for part in cluster.parts]
         voices = [_voices(self._feedback, self._embeddings, entry) for entry in rows]
         placed = [self._found.space.place(self._embeddings[entry]).mean(axis=0, keepdims=True) for entry in rows]
         return tuple(
@@ -321,18 +322,6 @@ class _Draft:
             for name, entry, centre in zip(name_themes(voices, self._segment), rows, placed, strict=True)
         )
 
-    def _texts(self) -> list[list[int]]:
-        """Rows by distinct text, numbered as discovery saw them."""
-        recent = self._feedback.inside(
-            self._setting.window.end - max(self._setting.discovery, _length(self._setting.window)),
-            self._setting.window.end,
-        )
-        by_text: dict[str, list[int]] = defaultdict(list)
-        for row in np.flatnonzero(recent).tolist():
-            message = self._feedback.messages[row]
-            by_text[bare(message.text) or message.text_hash].append(row)
-        return list(by_text.values())
-
     def _merge(self) -> None:
         for gone, successor in self._matching.merges.items():
             theme, into = self._themes[gone], self._themes[successor]
@@ -344,7 +333,7 @@ class _Draft:
         successors = {theme.id: theme.merged_into for theme in self._themes.values() if theme.merged_into}
         anchors = Anchors.of(
             self._found.space,
-            [(_resolve(key, successors), entry.centroid, entry.threshold) for key, entry in self._anchors.items()],
+            [(resolve(key, successors), entry.centroid, entry.threshold) for key, entry in self._anchors.items()],
         )
         ids = [key for key, theme in self._themes.items() if theme.merged_into is None]
         number = {key: index for index, key in enumerate(ids)}

@@ -13,7 +13,8 @@ import pytest
 from nlp_service.core.labelling import ModelIdentity
 from nlp_service.core.stored import Window
 from nlp_service.core.themes import lifecycle
-from nlp_service.core.themes.mining import Before, Mined, Setting, mine
+from nlp_service.core.themes.mining import Mined, Setting, mine
+from nlp_service.core.themes.standing import Before
 from nlp_service.core.themes.values import Theme
 from tests.streams import Planted, Stream, draw
 
@@ -174,3 +175,26 @@ def test_nothing_in_nothing_out() -> None:
     mined = run(draw([], start=START, days=0, per_day=0), START + timedelta(days=7))
     assert mined.themes == ()
     assert mined.members == ()
+
+
+def test_identities_stay_under_a_new_model_that_has_read_nothing_old(stream: Stream, weeks: Sequence[Mined]) -> None:
+    """History was not labelled again: the new model reads a few messages of each old theme."""
+    turn = np.linalg.qr(np.random.default_rng(2).standard_normal((64, 64)))[0].astype(np.float32)
+    last = weeks[1]
+    row_of = {message.message_id: row for row, message in enumerate(stream.messages)}
+    rows: dict[str, list[int]] = {}
+    for member in last.members:
+        rows.setdefault(member.theme_id, []).append(row_of[member.message_id])
+    echoes = {theme: stream.embeddings[entry[-20:]] @ turn for theme, entry in rows.items()}
+    new = [row for row, message in enumerate(stream.messages) if message.occurred_at >= START + timedelta(days=49)]
+    fresh = replace(
+        stream, messages=[stream.messages[row] for row in new], embeddings=(stream.embeddings @ turn)[new], truth=[]
+    )
+
+    before = replace(after(last), anchors=(), space=None, echoes=echoes)
+    again = run(fresh, START + timedelta(days=56), before, ModelIdentity(name="feedback", version="2.0.0"))
+
+    heard = {theme.id for theme in last.themes if theme.measure and theme.measure.counted >= 5}
+    still = {theme.id for theme in again.themes if theme.measure and theme.measure.counted >= 3}
+    assert len(heard & still) >= 0.85 * len(heard)
+    assert theme_of(last, stream, 0).id == theme_of(again, stream, 0).id
