@@ -371,7 +371,7 @@ class _Draft:
         window = self._setting.window
         successors = {theme.id: theme.merged_into for theme in self._themes.values() if theme.merged_into}
         place = {key: index for index, key in enumerate(ids)}
-        number = {key: place.get(_resolve(key, successors), -1) for key in self._themes}
+        number = {key: place.get(resolve(key, successors), -1) for key in self._themes}
         return judge(
             self._feedback,
             self._feedback.inside(window.start, window.end),
