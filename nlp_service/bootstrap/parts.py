@@ -40,7 +40,7 @@ from nlp_service.core.privacy import find_pii, mask
 from nlp_service.core.retention import RetentionRules
 from nlp_service.errors import ConfigurationError, PolicyError
 from nlp_service.flows.mine import Mine
-from nlp_service.ports import JobHandler
+from nlp_service.ports import JobHandler, Model
 from nlp_service.ports.review import CorrectionStore
 from nlp_service.settings import Settings
 
