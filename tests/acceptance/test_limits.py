@@ -29,18 +29,18 @@ def chunks(size: int) -> Iterator[bytes]:
 
 
 def test_a_key_may_ask_so_often_and_is_told_when_to_come_back(tmp_path: Path) -> None:
-    slow = make_key(tmp_path, "--name", "slow", "--scope", "models", "--rate", "12")
+    slow = make_key(tmp_path, "--name", "slow", "--scope", "models", "--rate", "1")
     common = make_key(tmp_path, "--name", "common", "--scope", "models")
-    with serve(tmp_path, NLP_SERVICE_RATE_PER_MINUTE="60") as running:
+    with serve(tmp_path, NLP_SERVICE_RATE_PER_MINUTE="2") as running:
 
         def ask(key: str) -> httpx.Response:
             return running.client.get("/models", headers=bearer(key))
 
-        answers = [ask(slow) for _ in range(4)]
-        assert [answer.status_code for answer in answers] == [200, 200, 429, 429]
-        assert 1 <= int(answers[-1].headers["Retry-After"]) <= 5
-        assert "12 requests a minute" in answers[-1].json()["detail"]
-        assert [ask(common).status_code for _ in range(12)].count(200) in {10, 11}
+        answers = [ask(slow) for _ in range(3)]  # far within the minute, also on a loaded machine
+        assert [answer.status_code for answer in answers] == [200, 429, 429]
+        assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
+        assert "1 requests a minute" in answers[-1].json()["detail"]
+        assert [ask(common).status_code for _ in range(2)] == [200, 429]
 
 
 @pytest.mark.parametrize("path", ["/policy/preview", "/classify", "/themes/mine"])
