@@ -27,6 +27,7 @@ from nlp_service.adapters.db.tables import (
     messages,
     outbox,
     review_queue,
+    shadow_answers,
     theme_events,
     theme_members,
     theme_windows,
@@ -70,6 +71,7 @@ PERSONAL_TABLES: tuple[PersonalTable, ...] = (
     PersonalTable(table=theme_members, export=rows_by_message(theme_members)),
     PersonalTable(table=corrections, export=rows_by_message(corrections)),
     PersonalTable(table=review_queue, export=rows_by_message(review_queue)),
+    PersonalTable(table=shadow_answers, export=rows_by_message(shadow_answers)),
     *(
         PersonalTable(table=table, export=None, erase=erase_quotes(table, table.c.document))
         for table in (themes, theme_windows, theme_events, outbox)

@@ -25,7 +25,7 @@ from nlp_service.core.themes.thresholds import calibrate_thresholds, chance_leve
 
 NEIGHBOURS = 10
 MERGE_DISTANCE = 0.25  # cosine distance of smoothed centroids; measured on five labelled sets, see benchmarks/themes.py
-HOLD = 0.7  # by how much standing themes are held together and apart; measured in benchmarks/themes.py
+HOLD = 0.3  # by how much standing themes are held together and apart; measured in benchmarks/themes.py
 SAMPLE = 120_000  # half a minute of one core; the memory of a run grows with it, not with the messages
 _ROUNDS = 2
 _BLOCK = 50_000

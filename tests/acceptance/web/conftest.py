@@ -130,9 +130,12 @@ def locked(serve: Callable[..., Site]) -> Site:
     return started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Return Debian's Chromium; skips with the reason where there is none."""
+    """Return Debian's Chromium; skips with the reason where there is none.
+
+    One a module: while it is open an event loop runs in this process, and tests of other modules start their own.
+    """
     path = which("chromium") or which("chromium-browser") or which("google-chrome")
     if path is None:
         pytest.skip("no Chromium to look with: apt-get install chromium")
